@@ -1,0 +1,87 @@
+package bot
+
+import (
+	"time"
+
+	"baom/content"
+	"baom/flows"
+)
+
+// A Case is a dossier: what one person needs from an office.
+type Case struct {
+	ID        int64
+	Reference string
+	Office    string // id of the office
+	State     string // StateOpen, StateClaimed, StateClosed
+	Channel   Channel
+	Lang      content.Lang
+	Answers   map[string]string // the intake's fields; Profile and Need among them
+	Urgent    string            // kind of danger, or empty
+	Officer   int64             // who holds it, 0 if nobody
+	Holder    string            // that officer's display name
+	Outcome   string            // of a closed case: one of Outcomes
+	Opened    time.Time
+	Claimed   time.Time // zero while nobody has held it
+	Closed    time.Time
+	Waiting   time.Time // since when the person waits for an answer; zero if we wait for them
+	Last      string    // the newest words of the person, shortened, for the queue
+	Unread    int       // lines by the person since an officer last wrote
+	Score     int       // survey: 1 to 5, 0 if not answered
+	Comment   string
+	Reachable bool // false when the person has blocked us or the last message failed for good
+	Erased    bool // the person had their data erased; only codes and dates are left
+}
+
+// The states of a case.
+const (
+	StateOpen    = "open"    // in the queue
+	StateClaimed = "claimed" // an officer has it
+	StateClosed  = "closed"
+)
+
+// The events of a case's life.
+const (
+	CaseClaim    = "claim"
+	CaseRelease  = "release"
+	CaseHand     = "hand"
+	CaseClose    = "close"
+	CaseReopen   = "reopen"
+	CaseWithdraw = "withdraw"
+)
+
+// Life is a case's machine: the same kind of move table as the dialogues.
+func Life() flows.Moves {
+	return flows.Moves{
+		{Name: CaseClaim, Src: []string{StateOpen}, Dst: StateClaimed},
+		{Name: CaseRelease, Src: []string{StateClaimed}, Dst: StateOpen},
+		{Name: CaseHand, Src: []string{StateOpen, StateClaimed}, Dst: StateOpen},
+		{Name: CaseClose, Src: []string{StateOpen, StateClaimed}, Dst: StateClosed},
+		{Name: CaseWithdraw, Src: []string{StateOpen, StateClaimed}, Dst: StateClosed},
+		{Name: CaseReopen, Src: []string{StateClosed}, Dst: StateOpen},
+	}
+}
+
+// Outcomes are how a case can end, as the office's register codes it.
+func Outcomes() []string {
+	return []string{"informed", "accompanied", "oriented", "no-answer", "withdrawn", "other"}
+}
+
+// An Officer works at the desk of an office.
+type Officer struct {
+	ID       int64
+	Login    string
+	Name     string // display name; the person sees the first word of it
+	Hash     string // of the passphrase (argon2id, PHC string)
+	Role     string // RoleOfficer, RoleHead, RoleAdmin
+	Office   string // id of the office; empty for an administrator
+	Langs    []content.Lang
+	Disabled bool
+	Seen     time.Time // last log-in
+}
+
+// The roles.
+const (
+	RoleOfficer = "officer" // works on the cases of the own office
+	RoleHead    = "head"    // the same, and may take a case from an officer and manage the office's officers
+	RoleAdmin   = "admin"   // manages officers of every office and sees the state of the channels; works on every office's cases
+)

@@ -1,0 +1,133 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"baom/flows"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// The errors that mean something to a caller. Everything else is internal.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrConflict  = errors.New("somebody was faster")
+	ErrForbidden = errors.New("not allowed")
+	ErrInvalid   = errors.New("not valid")
+	ErrIdle      = errors.New("nothing to do")
+)
+
+// A SendError says whether and when to try a message again.
+type SendError struct {
+	Permanent bool          // it will never go out: the person blocked us, the chat is gone
+	After     time.Duration // not before; zero leaves it to the usual back-off
+	Why       string        // in plain words for the officer, without personal data
+	Err       error
+}
+
+// Error says what failed.
+func (e *SendError) Error() string { return fmt.Sprintf("send: %s: %v", e.Why, e.Err) }
+
+// Unwrap is the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// A Messenger carries messages on one channel.
+type Messenger interface {
+	// Channel names the channel it serves.
+	Channel() Channel
+
+	// Run passes on what arrives until ctx ends. It acknowledges an entry to the network only after receive has
+	// returned nil: receive files the entry durably, and filing it twice is harmless.
+	Run(ctx context.Context, receive func(context.Context, Entry) error) error
+
+	// Send delivers m and returns the network's id for it. A *SendError says whether and when to try again; any
+	// other error is tried again with back-off. Sending the same m twice must do the least harm.
+	Send(ctx context.Context, m Message) (id string, err error)
+
+	// Open fetches a file that arrived with m.Ref. A *SendError that is Permanent says that it is gone. The caller
+	// reads at most MaxMedia bytes.
+	Open(ctx context.Context, m Media) (io.ReadCloser, error)
+}
+
+// A Journal is the record of conversations. Each method is one transaction (Deliver and Fetch are two).
+type Journal interface {
+	// Receive files an entry (boundary A). It is idempotent by Peer and Key: fresh is false for one already filed.
+	// When it returns nil the entry is durable.
+	Receive(ctx context.Context, e Entry) (fresh bool, err error)
+
+	// Turn takes the oldest due entry of a conversation that nobody is working on, calls step with the session and
+	// the entry, and commits what it returns (boundary B). ErrIdle: nothing is due. Entries of one conversation are
+	// handled one at a time and in order. ErrConflict from a reference already taken rolls back; step is called
+	// again with the same entry later.
+	Turn(ctx context.Context, step func(flows.Session, Entry) Turn) error
+
+	// Deliver claims the oldest due message of the channel, calls send outside any transaction, and marks the
+	// outcome (boundary C). Only the head of a conversation's outbox may be claimed. ErrIdle: nothing is due.
+	Deliver(ctx context.Context, c Channel, send func(context.Context, Message) (id string, err error)) error
+
+	// Fetch claims a wanted file of the channel, calls open, and stores what it reads (boundary D). ErrIdle: nothing
+	// is due. A file over MaxMedia, or permanently gone, is marked lost.
+	Fetch(ctx context.Context, c Channel, open func(context.Context, Media) (io.ReadCloser, error)) error
+
+	// Transcript is what one person may read of their own conversation, oldest first, after a line id: their own
+	// lines, the bot's and the officers', never notes or events. ErrNotFound if they never wrote.
+	Transcript(ctx context.Context, p Peer, after int64) ([]Line, error)
+
+	// Attachment is a file of one of that person's own lines, with Data.
+	Attachment(ctx context.Context, p Peer, line int64) (*Media, error)
+
+	// Watch returns a channel that gets a token soon after something changed on any of the topics; tokens that
+	// nobody took are merged into one. It also gets one at least every few seconds when the notifications' connection
+	// was lost, so that a watcher that looks again at each token misses nothing. It ends with ctx.
+	Watch(ctx context.Context, topics ...Topic) <-chan struct{}
+
+	// Forget erases what is held about a person, at once: the data key is destroyed.
+	Forget(ctx context.Context, p Peer) error
+}
+
+// Cases is the record of case files and of the officers who work on them.
+type Cases interface {
+	// Queue lists cases, urgent first, then those that wait longest.
+	Queue(ctx context.Context, q Query) ([]Case, error)
+
+	// Case is one case with its transcript, oldest first. ErrNotFound.
+	Case(ctx context.Context, id int64) (*Case, []Line, error)
+
+	// Media is the file of one line of a case, with Data. ErrNotFound.
+	Media(ctx context.Context, caseID, line int64) (*Media, error)
+
+	// Change locks a case, applies f, and files in the same transaction what f returns (boundary E). An error from f
+	// rolls everything back and is returned as it is.
+	Change(ctx context.Context, id int64, f func(*Case) (CaseWork, error)) (*Case, error)
+
+	// Officer finds an officer by id or login; ErrNotFound. Officers lists those of an office, or all for "".
+	Officer(ctx context.Context, id int64) (*Officer, error)
+	OfficerByLogin(ctx context.Context, login string) (*Officer, error)
+	Officers(ctx context.Context, office string) ([]Officer, error)
+
+	// SaveOfficer creates (ID 0) or replaces an officer. ErrConflict: the login is taken.
+	SaveOfficer(ctx context.Context, o *Officer) error
+}
+
+// CaseWork is what a change of a case brings with it.
+type CaseWork struct {
+	Entries  []Entry   // events for the person's dialogue; Peer may be left zero: it is the case's conversation
+	Messages []Message // words for the person, sent in order; Peer may be left zero
+	Lines    []Line    // notes and events for the transcript
+}
+
+// A Query selects cases. The zero query is every case that is not closed.
+type Query struct {
+	Offices   []string // ids; empty: all
+	States    []string // empty: open and claimed
+	Officer   int64    // held by this officer; 0: whoever
+	Reference string   // exact, in any writing (case, spaces and dashes are ignored)
+	Need      string
+	Limit     int   // 0: 100
+	Before    int64 // page on: cases after this id in the list's order
+}

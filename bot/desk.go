@@ -1,0 +1,455 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"baom/content"
+	"baom/flows"
+)
+
+// A Desk is what officers may do with cases, whoever they are and whichever page they come from: it knows who may see
+// what, and asks the case's own machine (Life) what may happen next. Each verb is one change of one case (boundary E),
+// with the events it is to the person's dialogue and the lines it leaves in the transcript.
+//
+// Every verb returns ErrForbidden for a case of another office, unless the officer is an administrator; ErrNotFound;
+// ErrInvalid for words or values that cannot be taken; and *Overtaken, which is an ErrConflict, where somebody was
+// faster.
+type Desk struct {
+	Cases Cases
+	Now   func() time.Time
+	Lib   *content.Library
+}
+
+// Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name
+// of who holds it. Its text leaves the name out, so that it may be logged.
+type Overtaken struct {
+	State  string
+	Holder string // empty if nobody holds it
+}
+
+// Error says what the case has become.
+func (o *Overtaken) Error() string { return "the case is " + o.State + " by now" }
+
+// Unwrap is ErrConflict.
+func (o *Overtaken) Unwrap() error { return ErrConflict }
+
+// MaxReply is the length of the longest reply or note, in characters: what every channel carries in one message.
+const MaxReply = 4000
+
+// May reports whether an officer may read and work on the cases of an office.
+func (o *Officer) May(office string) bool {
+	return !o.Disabled && (o.Role == RoleAdmin || o.Office != "" && o.Office == office)
+}
+
+// Leads reports whether an officer may take cases from others of an office and manage the office's officers.
+func (o *Officer) Leads(office string) bool { return o.May(office) && o.Role != RoleOfficer }
+
+// First is the first word of the display name: all that a person is told of who an officer is.
+func (o *Officer) First() string {
+	name, _, _ := strings.Cut(strings.TrimSpace(o.Name), " ")
+	return name
+}
+
+// Queue lists the cases that q selects among those the officer may see.
+func (d *Desk) Queue(ctx context.Context, who *Officer, q Query) ([]Case, error) {
+	if who.Role != RoleAdmin && len(q.Offices) == 0 {
+		q.Offices = []string{who.Office}
+	}
+	for _, office := range q.Offices {
+		if !who.May(office) {
+			return nil, fmt.Errorf("queue: %w", ErrForbidden)
+		}
+	}
+	if who.Disabled {
+		return nil, fmt.Errorf("queue: %w", ErrForbidden)
+	}
+	return d.Cases.Queue(ctx, q)
+}
+
+// Mine lists the cases that the officer holds, and those handed to the officer and not yet taken.
+func (d *Desk) Mine(ctx context.Context, who *Officer) ([]Case, error) {
+	return d.Queue(ctx, who, Query{Officer: who.ID})
+}
+
+// Open is a case with its transcript, oldest first.
+func (d *Desk) Open(ctx context.Context, who *Officer, id int64) (*Case, []Line, error) {
+	c, lines, err := d.Cases.Case(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !who.May(c.Office) {
+		return nil, nil, fmt.Errorf("open: %w", ErrForbidden)
+	}
+	return c, lines, nil
+}
+
+// Attachment is the file of one line of a case, with Data.
+func (d *Desk) Attachment(ctx context.Context, who *Officer, id, line int64) (*Media, error) {
+	if _, _, err := d.Open(ctx, who, id); err != nil {
+		return nil, err
+	}
+	return d.Cases.Media(ctx, id, line)
+}
+
+// Claim takes an open case. Claiming one's own case again changes nothing.
+func (d *Desk) Claim(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error { return w.claim() })
+}
+
+// Take takes a case from the officer who holds it; only who leads the office may. An open case is simply claimed.
+func (d *Desk) Take(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error {
+		if w.c.State == StateClaimed && w.c.Officer != who.ID {
+			if !who.Leads(w.c.Office) {
+				return w.overtaken()
+			}
+			if err := w.move(CaseRelease); err != nil {
+				return err
+			}
+			w.line("released", nil)
+		}
+		return w.claim()
+	})
+}
+
+// Reply writes to the person: words, a file, or both. It belongs to the holder; a reply to an open case claims it
+// first, in the same change.
+func (d *Desk) Reply(ctx context.Context, who *Officer, id int64, text string, media *Media) (*Case, error) {
+	text, err := words(text)
+	if err == nil && text == "" && media == nil {
+		err = fmt.Errorf("an empty reply: %w", ErrInvalid)
+	}
+	if err == nil && media != nil && (len(media.Data) == 0 || len(media.Data) > MaxMedia) {
+		err = fmt.Errorf("a file of %d bytes: %w", len(media.Data), ErrInvalid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.claim(); err != nil {
+			return err
+		}
+		return w.say(text, media)
+	})
+}
+
+// Note leaves private words in the transcript, which are never sent. Whoever may see the case may write one.
+func (d *Desk) Note(ctx context.Context, who *Officer, id int64, text string) (*Case, error) {
+	text, err := words(text)
+	if err == nil && text == "" {
+		err = fmt.Errorf("an empty note: %w", ErrInvalid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.change(ctx, who, id, func(w *work) error { return w.note(text) })
+}
+
+// Release puts a case back into the queue.
+func (d *Desk) Release(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		if err := w.move(CaseRelease); err != nil {
+			return err
+		}
+		w.c.Officer, w.c.Holder = 0, ""
+		w.waits()
+		w.event(flows.EventReleased, nil)
+		return nil
+	})
+}
+
+// To is to whom a case is handed: an officer of its office by id, or another office.
+type To struct {
+	Officer int64
+	Office  string
+}
+
+// Hand gives a case to another officer of the office, in whose name it waits until it is claimed, or to another
+// office's queue. The note, if any, is for colleagues.
+func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note string) (*Case, error) {
+	note, err := words(note)
+	if err != nil {
+		return nil, err
+	}
+	var officer *Officer
+	if to.Officer != 0 {
+		if officer, err = d.Cases.Officer(ctx, to.Officer); err != nil {
+			return nil, fmt.Errorf("hand: %w", err)
+		}
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		slots, err := w.receiver(officer, to.Office)
+		if err != nil {
+			return err
+		}
+		if err := w.move(CaseHand); err != nil {
+			return err
+		}
+		if note != "" {
+			if err := w.note(note); err != nil {
+				return err
+			}
+		}
+		w.c.Officer, w.c.Holder = 0, ""
+		if officer != nil {
+			w.c.Officer, w.c.Holder = officer.ID, officer.Name
+		} else {
+			w.c.Office = to.Office
+		}
+		w.waits()
+		w.event(flows.EventHanded, slots)
+		return nil
+	})
+}
+
+// A Closing is how a case ends.
+type Closing struct {
+	Outcome   string // one of Outcomes
+	Structure string // of an orientation: the id of the structure, if it is one of the directory
+	Words     string // last words to the person, may be empty
+}
+
+// Close ends a case. The person's dialogue goes on with the survey, after the last words.
+func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (*Case, error) {
+	text, err := words(how.Words)
+	switch {
+	case err != nil:
+		return nil, err
+	case !slices.Contains(Outcomes(), how.Outcome):
+		return nil, fmt.Errorf("close with an unknown outcome: %w", ErrInvalid)
+	}
+	slots := map[string]string{"outcome": how.Outcome}
+	if how.Structure != "" {
+		if d.Lib.Structure(how.Structure) == nil {
+			return nil, fmt.Errorf("close with an unknown structure: %w", ErrInvalid)
+		}
+		slots["structure"] = how.Structure
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		if err := w.move(CaseClose); err != nil {
+			return err
+		}
+		if text != "" {
+			if err := w.say(text, nil); err != nil {
+				return err
+			}
+		}
+		w.c.Outcome, w.c.Closed = how.Outcome, w.now
+		w.c.Waiting, w.c.Unread = time.Time{}, 0
+		w.event(flows.EventClosed, slots)
+		return nil
+	})
+}
+
+// Reopen puts a closed case back into the queue.
+func (d *Desk) Reopen(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error {
+		if w.c.Erased {
+			return fmt.Errorf("reopen an erased case: %w", ErrInvalid)
+		}
+		if err := w.move(CaseReopen); err != nil {
+			return err
+		}
+		w.c.Outcome, w.c.Closed = "", time.Time{}
+		w.c.Officer, w.c.Holder = 0, ""
+		w.waits()
+		w.event(flows.EventReopened, nil)
+		return nil
+	})
+}
+
+// Officers lists the officers whom the officer may manage: all for an administrator, those of the office for its head.
+func (d *Desk) Officers(ctx context.Context, who *Officer) ([]Officer, error) {
+	if !who.Leads(who.Office) {
+		return nil, fmt.Errorf("list officers: %w", ErrForbidden)
+	}
+	office := who.Office
+	if who.Role == RoleAdmin {
+		office = ""
+	}
+	return d.Cases.Officers(ctx, office)
+}
+
+// Colleagues lists the other officers of an office who can be handed a case.
+func (d *Desk) Colleagues(ctx context.Context, who *Officer, office string) ([]Officer, error) {
+	if !who.May(office) {
+		return nil, fmt.Errorf("list colleagues: %w", ErrForbidden)
+	}
+	all, err := d.Cases.Officers(ctx, office)
+	return slices.DeleteFunc(all, func(o Officer) bool { return o.Disabled || o.ID == who.ID }), err
+}
+
+// Appoint creates (ID 0) or changes an officer. A head may do so within the own office, and not for administrators;
+// nobody can disable themselves or change their own role, so that an office is never locked out by a slip.
+func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
+	o.Name = strings.TrimSpace(o.Name)
+	switch {
+	case o.Name == "" || utf8.RuneCountInString(o.Name) > 80 || o.Login == "" || o.Hash == "",
+		!slices.Contains([]string{RoleOfficer, RoleHead, RoleAdmin}, o.Role),
+		(o.Role == RoleAdmin) != (o.Office == ""),
+		o.Office != "" && d.Lib.Office(o.Office) == nil:
+		return fmt.Errorf("appoint: %w", ErrInvalid)
+	case !who.manages(&o):
+		return fmt.Errorf("appoint: %w", ErrForbidden)
+	}
+	if o.ID != 0 {
+		old, err := d.Cases.Officer(ctx, o.ID)
+		if err != nil {
+			return fmt.Errorf("appoint: %w", err)
+		}
+		if !who.manages(old) {
+			return fmt.Errorf("appoint: %w", ErrForbidden)
+		}
+		if who.ID == o.ID && (o.Disabled || o.Role != old.Role || o.Office != old.Office) {
+			return fmt.Errorf("appoint oneself: %w", ErrInvalid)
+		}
+	}
+	return d.Cases.SaveOfficer(ctx, &o)
+}
+
+func (o *Officer) manages(other *Officer) bool {
+	if o.Disabled {
+		return false
+	}
+	return o.Role == RoleAdmin || o.Role == RoleHead && other.Role != RoleAdmin && o.Leads(other.Office)
+}
+
+// work is one change of a case under way.
+type work struct {
+	CaseWork
+	c    *Case
+	who  *Officer
+	lib  *content.Library
+	now  time.Time
+	salt uint64
+}
+
+// change runs do on the locked case, if the officer may work on it.
+func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work) error) (*Case, error) {
+	return d.Cases.Change(ctx, id, func(c *Case) (CaseWork, error) {
+		if !who.May(c.Office) {
+			return CaseWork{}, fmt.Errorf("change a case: %w", ErrForbidden)
+		}
+		w := &work{c: c, who: who, lib: d.Lib, now: d.Now(), salt: rand.Uint64()}
+		if err := do(w); err != nil {
+			return CaseWork{}, err
+		}
+		if c.Erased {
+			w.Entries = nil // nobody is left to hear of it
+		}
+		return w.CaseWork, nil
+	})
+}
+
+// move makes the case's machine take an event.
+func (w *work) move(event string) error {
+	next, err := Life().Next(w.c.State, event)
+	if err != nil {
+		return w.overtaken()
+	}
+	w.c.State = next
+	return nil
+}
+
+func (w *work) overtaken() error { return &Overtaken{State: w.c.State, Holder: w.c.Holder} }
+
+// claim makes the officer the holder, who may already be it.
+func (w *work) claim() error {
+	if w.c.State == StateClaimed && w.c.Officer == w.who.ID {
+		return nil
+	}
+	if err := w.move(CaseClaim); err != nil {
+		return err
+	}
+	w.c.Officer, w.c.Holder, w.c.Claimed = w.who.ID, w.who.Name, w.now
+	w.event(flows.EventClaimed, map[string]string{"officer": w.who.First()})
+	return nil
+}
+
+// directs reports, as an error, whether the officer may decide where the case goes: anybody of the office while nobody
+// holds it, then its holder and who leads the office.
+func (w *work) directs() error {
+	if w.c.State == StateClaimed && w.c.Officer != w.who.ID && !w.who.Leads(w.c.Office) {
+		return w.overtaken()
+	}
+	return nil
+}
+
+// receiver checks to whom a case is handed and says it in the event's slots.
+func (w *work) receiver(officer *Officer, office string) (map[string]string, error) {
+	switch {
+	case officer != nil && office == "":
+		if officer.ID == w.who.ID || !officer.May(w.c.Office) {
+			return nil, fmt.Errorf("hand to an officer of another office: %w", ErrInvalid)
+		}
+		return map[string]string{"to": officer.First(), "officer": officer.Name}, nil
+	case officer == nil && office != w.c.Office && w.lib.Office(office) != nil:
+		return map[string]string{"office": office}, nil
+	}
+	return nil, fmt.Errorf("hand to nobody: %w", ErrInvalid)
+}
+
+// waits marks that the person waits for an officer again.
+func (w *work) waits() {
+	if w.c.Waiting.IsZero() {
+		w.c.Waiting = w.now
+	}
+}
+
+// say sends words or a file to the person.
+func (w *work) say(text string, media *Media) error {
+	if w.c.Erased {
+		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
+	}
+	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.First()})
+	w.c.Waiting, w.c.Unread = time.Time{}, 0
+	return nil
+}
+
+func (w *work) note(text string) error {
+	if w.c.Erased {
+		return fmt.Errorf("note on an erased case: %w", ErrInvalid)
+	}
+	w.Lines = append(w.Lines, Line{At: w.now, Author: ByNote, Name: w.who.Name, Text: text, Case: w.c.ID})
+	return nil
+}
+
+// event tells the person's dialogue, and leaves a line.
+func (w *work) event(name string, slots map[string]string) {
+	key := "case:" + itoa(w.c.ID) + ":" + strconv.FormatUint(w.salt, 36) + "." + strconv.Itoa(len(w.Entries))
+	w.Entries = append(w.Entries, Entry{Key: key, Input: flows.Input{Event: name, Slots: slots, At: w.now}})
+	w.line(name, slots)
+}
+
+func (w *work) line(event string, slots map[string]string) {
+	w.Lines = append(w.Lines, Line{At: w.now, Author: ByEvent, Name: w.who.Name, Event: event, Slots: slots, Case: w.c.ID})
+}
+
+// words are what an officer typed, or an error if it is too long to be sent in one piece.
+func words(text string) (string, error) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	if utf8.RuneCountInString(text) > MaxReply {
+		return "", fmt.Errorf("%d characters: %w", utf8.RuneCountInString(text), ErrInvalid)
+	}
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return "", errors.Join(errors.New("text that is not text"), ErrInvalid)
+	}
+	return text, nil
+}

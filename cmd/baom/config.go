@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// A config is the settings: environment only, each also as …_FILE that names a file holding the value.
+type config struct {
+	DatabaseURL    string `env:"DATABASE_URL" secret:"yes" help:"Postgres; empty starts a private one in DATA_DIR"`
+	RedisURL       string `env:"REDIS_URL" secret:"yes" help:"Redis; empty starts a private one; none does without"`
+	DataDir        string `env:"DATA_DIR" help:"where the private Postgres and the secret key live; empty: baom in the user's state folder"`
+	HTTPAddr       string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" help:"where the web chat and the console listen; port 0 takes a free one"`
+	PublicURL      string `env:"PUBLIC_URL" help:"the address people use, https://… in production"`
+	TelegramToken  string `env:"TELEGRAM_TOKEN" secret:"yes" help:"of the office's Telegram bot; empty: no Telegram"`
+	TelegramAPIURL string `env:"TELEGRAM_API_URL" envDefault:"https://api.telegram.org" help:"the Bot API's address"`
+	TelegramMode   string `env:"TELEGRAM_MODE" envDefault:"poll" help:"poll or webhook"`
+	TelegramSecret string `env:"TELEGRAM_SECRET" secret:"yes" help:"the webhook's secret token"`
+	WhatsApp       string `env:"WHATSAPP" envDefault:"off" help:"off or on"`
+	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
+	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
+	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
+
+	secret []byte
+}
+
+const prefix = "BAOM_"
+
+// readConfig reads the settings. Every fault is told at once: unknown names with the nearest known one, unreadable
+// files, values that make no sense.
+func readConfig(environ []string) (*config, error) {
+	var faults []error
+	values := map[string]string{}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, prefix) && !strings.HasPrefix(name, prefix+"TEST_") {
+			values[name] = value
+		}
+	}
+	known := settings()
+	for _, name := range slices.Sorted(keys(values)) {
+		plain, isFile := strings.CutSuffix(name, "_FILE")
+		switch {
+		case slices.Contains(known, name):
+		case isFile && slices.Contains(known, plain):
+			if _, both := values[plain]; both {
+				faults = append(faults, fmt.Errorf("%s and %s are both set: keep one", plain, name))
+				continue
+			}
+			data, err := os.ReadFile(values[name])
+			if err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", name, err))
+			}
+			values[plain] = strings.TrimSpace(string(data))
+			delete(values, name)
+		default:
+			faults = append(faults, fmt.Errorf("there is no setting %s; did you mean %s?", name, nearest(name, known)))
+			delete(values, name)
+		}
+	}
+	c := &config{}
+	if err := env.ParseWithOptions(c, env.Options{Prefix: prefix, Environment: values}); err != nil {
+		faults = append(faults, err)
+	}
+	c.complete(environ)
+	return c, errors.Join(append(faults, c.faults()...)...)
+}
+
+func keys(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// settings are the names of all settings.
+func settings() []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config]()) {
+		if name := f.Tag.Get("env"); name != "" {
+			names = append(names, prefix+name)
+		}
+	}
+	return names
+}
+
+// complete fills in what depends on the machine.
+func (c *config) complete(environ []string) {
+	if c.DataDir == "" {
+		get := func(name string) string {
+			for _, kv := range environ {
+				if v, ok := strings.CutPrefix(kv, name+"="); ok {
+					return v
+				}
+			}
+			return ""
+		}
+		switch state, home := get("XDG_STATE_HOME"), get("HOME"); {
+		case state != "":
+			c.DataDir = filepath.Join(state, "baom")
+		case home != "":
+			c.DataDir = filepath.Join(home, ".local", "state", "baom")
+		default:
+			c.DataDir = filepath.Join(os.TempDir(), "baom")
+		}
+	}
+	if abs, err := filepath.Abs(c.DataDir); err == nil {
+		c.DataDir = abs
+	}
+}
+
+func (c *config) faults() []error {
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s%s: %s", prefix, name, fmt.Sprintf(format, args...)))
+	}
+	oneOf := func(name, value string, of ...string) {
+		if !slices.Contains(of, value) {
+			fault(name, "%q is not one of %s", value, strings.Join(of, ", "))
+		}
+	}
+	oneOf("TELEGRAM_MODE", c.TelegramMode, "poll", "webhook")
+	oneOf("WHATSAPP", c.WhatsApp, "off", "on")
+	if c.WhatsApp == "on" {
+		fault("WHATSAPP", "this version does not carry WhatsApp yet: leave it off")
+	}
+	if c.TelegramMode == "webhook" && c.TelegramToken != "" && c.TelegramSecret == "" {
+		fault("TELEGRAM_SECRET", "webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			fault("PUBLIC_URL", "%q is not an address such as https://baom.example.ma", c.PublicURL)
+		}
+	}
+	if c.SecretKey != "" {
+		key, err := hex.DecodeString(c.SecretKey)
+		if err != nil || len(key) != 32 {
+			fault("SECRET_KEY", "it takes 32 bytes as 64 hexadecimal digits (openssl rand -hex 32 makes them)")
+		}
+		c.secret = key
+	}
+	if n := len(c.AdminPassword); n > 0 && n < 10 {
+		fault("ADMIN_PASSWORD", "it takes at least 10 characters")
+	}
+	return faults
+}
+
+// secretKey is the key that seals personal data: from the settings, or from DATA_DIR where it is made on first use.
+func (c *config) secretKey() ([]byte, error) {
+	if c.secret != nil {
+		return c.secret, nil
+	}
+	if c.DatabaseURL != "" {
+		return nil, fmt.Errorf("%sSECRET_KEY is needed with a database of your own: openssl rand -hex 32 makes one; keep it safe, apart from backups", prefix)
+	}
+	if err := os.MkdirAll(c.DataDir, 0o711); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	path := filepath.Join(c.DataDir, "secret.key")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key := make([]byte, 32)
+		rand.Read(key)
+		data = []byte(hex.EncodeToString(key) + "\n")
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the secret key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%s does not hold 64 hexadecimal digits; without the right key nothing sealed can be read: restore it from where you keep it", path)
+	}
+	return key, nil
+}
+
+// config prints the settings in force, secrets hidden.
+func (p *program) config(_ context.Context, args []string) error {
+	f := p.flags("config")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	c, err := readConfig(p.env)
+	v := reflect.ValueOf(*c)
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		name := field.Tag.Get("env")
+		if name == "" {
+			continue
+		}
+		value := v.FieldByIndex(field.Index).String()
+		if value != "" && field.Tag.Get("secret") != "" {
+			value = "(hidden)"
+		}
+		fmt.Fprintf(p.stdout, "%-24s %-30s # %s\n", prefix+name, value, field.Tag.Get("help"))
+	}
+	return err
+}

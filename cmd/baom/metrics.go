@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"baom/storage"
+)
+
+// metrics are the figures of /metrics: how much waits to be handled, sent and fetched, and how long the oldest has
+// waited. They are read from the record at each scrape and say nothing about anybody.
+func metrics(store *storage.Store, log *slog.Logger) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&backlog{store: store, log: log})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+type backlog struct {
+	store *storage.Store
+	log   *slog.Logger
+}
+
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// Describe names no metric ahead: they are read at each scrape.
+func (b *backlog) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the backlog from the record.
+func (b *backlog) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	stats, err := b.store.Stats(ctx)
+	if err != nil {
+		b.log.Warn("metrics could not be read", "error", err)
+		return
+	}
+	gauge := func(name, help string, v float64) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, v)
+	}
+	gauge("baom_inbox_entries", "Entries that wait to be handled.", float64(stats.Inbox))
+	gauge("baom_inbox_oldest_seconds", "How long the oldest due entry has waited.", stats.OldestInbox.Seconds())
+	gauge("baom_outbox_messages", "Messages that wait to be sent.", float64(stats.Outbox))
+	gauge("baom_outbox_oldest_seconds", "How long the oldest due message has waited.", stats.OldestOutbox.Seconds())
+	gauge("baom_media_wanted", "Files that wait to be fetched.", float64(stats.Media))
+	gauge("baom_cases_waiting", "Open cases that nobody has taken.", float64(stats.OpenCases))
+	gauge("baom_cases_oldest_seconds", "How long the oldest untaken case has waited.", stats.OldestCase.Seconds())
+	gauge("baom_set_aside_entries", "Entries that could not be handled and need a look.", float64(stats.SetAside))
+}

@@ -1,0 +1,157 @@
+package flows
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"baom/content"
+)
+
+// A Player plays one conversation from lines that people can write and read: the terminal's `baom talk`, and the
+// dialogues under testdata. A line is what the person writes, or
+//
+//	[Label]                 the choice with this label is pressed
+//	(vocal) (photo) (vidéo) (document) (contact) (autocollant) (autre)   something is sent, with a caption after it
+//	(position 30.42 -9.59)  a location is shared
+//	(modifié) words         an earlier message is changed
+//	(bouton need.A1)        a button of long ago is pressed, by its id
+//	* Amina prend le dossier · * le dossier est remis · * le dossier passe à Hassan · * le dossier est fermé
+//	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
+type Player struct {
+	Book    *Book
+	Session Session
+	Now     time.Time
+	Seed    uint64
+
+	offered []content.Option
+}
+
+// Play takes one line through the dialogue and returns what it causes. An error says that the line makes no sense.
+func (p *Player) Play(line string) ([]Effect, error) {
+	in, err := p.input(strings.TrimSpace(line))
+	if err != nil || in == nil {
+		return nil, err
+	}
+	p.Now = p.Now.Add(time.Minute)
+	p.Seed = p.Seed*6364136223846793005 + 1442695040888963407
+	in.At, in.Seed = p.Now, p.Seed
+	var effects []Effect
+	p.Session, effects = p.Book.Step(p.Session, *in)
+	for _, e := range effects {
+		if say, ok := e.(Say); ok && say.Choices != nil {
+			p.offered = say.Choices
+		}
+	}
+	return effects, nil
+}
+
+// input reads a line; nil without an error is a line that only lets time pass.
+func (p *Player) input(line string) (*Input, error) {
+	switch {
+	case strings.HasPrefix(line, "* "):
+		return p.event(line[2:])
+	case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
+		label := line[1 : len(line)-1]
+		for _, o := range p.offered {
+			if o.Label == label {
+				return &Input{Choice: o.ID}, nil
+			}
+		}
+		return nil, fmt.Errorf("no choice %q among %v", label, p.offered)
+	case strings.HasPrefix(line, "("):
+		what, caption, ok := strings.Cut(line[1:], ")")
+		if !ok {
+			break
+		}
+		word, rest, _ := strings.Cut(what, " ")
+		kinds := map[string]Kind{"vocal": Voice, "photo": Image, "vidéo": Video, "document": Document, "contact": Contact,
+			"autocollant": Sticker, "autre": Other, "position": Location}
+		in := &Input{Text: strings.TrimSpace(caption)}
+		switch word {
+		case "bouton":
+			return &Input{Choice: rest}, nil
+		case "modifié":
+			in.Edited = true
+			return in, nil
+		case "position":
+			in.Kind = Location
+			if _, err := fmt.Sscan(rest, &in.Lat, &in.Lon); err != nil {
+				return nil, fmt.Errorf("a position is two numbers: %w", err)
+			}
+			return in, nil
+		}
+		if kind, ok := kinds[word]; ok {
+			in.Kind = kind
+			return in, nil
+		}
+	}
+	return &Input{Text: line}, nil
+}
+
+func (p *Player) event(line string) (*Input, error) {
+	words := strings.Fields(line)
+	has := func(w string) bool { return strings.Contains(" "+line+" ", " "+w+" ") }
+	last := words[len(words)-1]
+	switch {
+	case has("jours"):
+		n, err := strconv.Atoi(words[0])
+		if err != nil {
+			return nil, fmt.Errorf("how many days? %w", err)
+		}
+		p.Now = p.Now.AddDate(0, 0, n)
+		return nil, nil
+	case has("prend"):
+		return &Input{Event: EventClaimed, Slots: map[string]string{"officer": words[0]}}, nil
+	case has("remis"):
+		return &Input{Event: EventReleased}, nil
+	case has("passe"):
+		return &Input{Event: EventHanded, Slots: map[string]string{"to": last}}, nil
+	case has("fermé"):
+		return &Input{Event: EventClosed, Slots: map[string]string{"outcome": "informed"}}, nil
+	case has("rouvert"):
+		return &Input{Event: EventReopened}, nil
+	case has("rappel"):
+		return &Input{Event: EventReminder, Slots: map[string]string{"what": last}}, nil
+	}
+	return nil, fmt.Errorf("what happened? %q", line)
+}
+
+// Transcript writes effects as people read them: the bot's words with the choices in brackets after them, and what
+// else is done as lines that begin with #.
+func Transcript(effects []Effect) string {
+	var out strings.Builder
+	for _, effect := range effects {
+		switch e := effect.(type) {
+		case Say:
+			out.WriteString(e.Text)
+			for i, o := range e.Choices {
+				if i == 0 {
+					out.WriteString("\n")
+				} else {
+					out.WriteString(" ")
+				}
+				out.WriteString("[" + o.Label + "]")
+			}
+		case OpenCase:
+			fmt.Fprintf(&out, "# dossier %s, bureau %s, %v", e.Reference, e.Office, e.Answers)
+		case Relay:
+			out.WriteString("# transmis à l'agent")
+		case Withdraw:
+			out.WriteString("# demande annulée")
+		case Rate:
+			fmt.Fprintf(&out, "# note %d, « %s »", e.Score, e.Comment)
+		case Remind:
+			fmt.Fprintf(&out, "# rappel %s dans %s", e.What, e.After)
+		case Alert:
+			fmt.Fprintf(&out, "# urgent : %s", e.Kind)
+		case Asked:
+			fmt.Fprintf(&out, "# question notée : « %s », %s %s", e.Question, e.Outcome, e.Answer)
+		case Forget:
+			out.WriteString("# tout est effacé")
+		}
+		out.WriteString("\n\n")
+	}
+	return out.String()
+}

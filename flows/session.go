@@ -1,0 +1,149 @@
+package flows
+
+import (
+	"time"
+
+	"baom/content"
+)
+
+// A Session is where one person is in the dialogue. It is a value: Step returns a new one and leaves the old alone.
+// The zero Session is that of somebody who has never written. It marshals to JSON, so it may be kept anywhere.
+type Session struct {
+	Lang content.Lang `json:"lang,omitempty"` // empty until chosen or recognised
+
+	// Flow and State are the place in the dialogue. Pending, if set, is the place of an unfinished intake to which
+	// the person can come back.
+	Flow    string `json:"flow,omitempty"`
+	State   string `json:"state,omitempty"`
+	Pending string `json:"pending,omitempty"`
+
+	// Consent is "yes", "no" or empty where the question has not been answered. With "no" nothing that the person
+	// writes is kept beyond its handling.
+	Consent string `json:"consent,omitempty"`
+
+	// Slots is what we know: the intake's fields by their id, the open case, the officer's name, the last answer.
+	// A field that the person chose not to answer holds Declined.
+	Slots map[string]string `json:"slots,omitempty"`
+
+	Options []string  `json:"options,omitempty"` // ids of the choices last offered, in the order shown
+	Misses  int       `json:"misses,omitempty"`  // inputs in a row that were not understood
+	Seen    time.Time `json:"seen,omitzero"`     // when the person last wrote
+}
+
+// Declined is the value of a field that the person was asked and chose not to answer.
+const Declined = "-"
+
+// A Kind is what sort of thing a person sent.
+type Kind string
+
+// The kinds. The empty kind is text or a pressed button.
+const (
+	Text     Kind = ""
+	Voice    Kind = "voice"
+	Image    Kind = "image"
+	Video    Kind = "video"
+	Document Kind = "document"
+	Location Kind = "location"
+	Contact  Kind = "contact"
+	Sticker  Kind = "sticker"
+	Other    Kind = "other" // anything else a channel can carry
+)
+
+// Kept reports whether what a person sends of this kind is worth keeping for an officer.
+func (k Kind) Kept() bool {
+	return k == Voice || k == Image || k == Video || k == Document || k == Location
+}
+
+// An Input is one thing that happened: words, a press, an attachment, or an event from elsewhere. Exactly one of the
+// following is the case: Event is set (an officer's click, a timer); Choice is set (a button); otherwise it is a
+// message of the given Kind, with Text as its words or caption.
+type Input struct {
+	Text   string  `json:"text,omitempty"`
+	Choice string  `json:"choice,omitempty"` // the option's stable id, such as lang.fr; what precedes a last | is cut off by Step
+	Kind   Kind    `json:"kind,omitempty"`
+	Lat    float64 `json:"lat,omitempty"` // of a Location, degrees
+	Lon    float64 `json:"lon,omitempty"`
+	Event  string  `json:"event,omitempty"`  // one of the Event constants; never from a person
+	Edited bool    `json:"edited,omitempty"` // the person changed an earlier message: kept, never taken for a new answer
+
+	Slots map[string]string `json:"slots,omitempty"` // facts that come with an event: officer, office, reference, state …
+
+	At   time.Time `json:"at"`             // when it happened, in the offices' time zone where hours matter
+	Seed uint64    `json:"seed,omitempty"` // fresh randomness, from which a reference is made if this step needs one
+}
+
+// Events from outside the person: an officer at the desk, or a timer.
+const (
+	EventClaimed  = "claimed"  // an officer took the case; slots: officer
+	EventReleased = "released" // the officer put it back into the queue
+	EventHanded   = "handed"   // another officer or office has it now; slots: officer or office
+	EventClosed   = "closed"   // the case was closed; slots: outcome
+	EventReopened = "reopened" // the case was opened again
+	EventReminder = "reminder" // a Remind effect fell due; slots: what
+)
+
+// An Effect is something that must happen because of a step. It is a sealed sum: Say, OpenCase, Relay, Withdraw,
+// Rate, Remind, Alert, Asked, Forget.
+type Effect interface{ effect() }
+
+// Say is one message to the person, in their language: Markdown of the subset that content.Markdown reads, and the
+// choices under it. At most one message of a step carries choices.
+type Say struct {
+	Page    string // the page it was made from, for tests and the transcript
+	Text    string
+	Choices []content.Option
+}
+
+// OpenCase opens the case of this conversation, or completes it if one is open. Answers are the intake's fields; codes
+// are kept as codes, so that figures need no personal data.
+type OpenCase struct {
+	Reference string
+	Office    string // id of the office whose queue it joins
+	Answers   map[string]string
+	Urgent    string // kind of danger, or empty
+}
+
+// Relay files the input in the open case, where officers see it, and tells who holds the case that something came.
+type Relay struct{}
+
+// Withdraw closes the open case at the person's wish.
+type Withdraw struct{}
+
+// Rate stores what the person thought of the service: a score from 1 to 5, or 0 and words.
+type Rate struct {
+	Score   int
+	Comment string
+}
+
+// Remind makes EventReminder happen after a time, with slot "what" set. A later Remind of the same What replaces it;
+// After zero cancels it.
+type Remind struct {
+	What  string
+	After time.Duration
+}
+
+// Alert marks the conversation's case as urgent, for a Kind of danger (violence, trafficking, arrest, suicide, child,
+// medical). Where no case is open, it comes with an OpenCase.
+type Alert struct{ Kind string }
+
+// Asked records a question apart from who asked it, so that editors see what is missing. Outcome is answered, chosen,
+// offered, declined, useful or useless; Answer is the entry it led to, if any.
+type Asked struct {
+	Question string
+	Lang     content.Lang
+	Outcome  string
+	Answer   string
+}
+
+// Forget erases what is held about the person: the conversation's data key is destroyed.
+type Forget struct{}
+
+func (Say) effect()      {}
+func (OpenCase) effect() {}
+func (Relay) effect()    {}
+func (Withdraw) effect() {}
+func (Rate) effect()     {}
+func (Remind) effect()   {}
+func (Alert) effect()    {}
+func (Asked) effect()    {}
+func (Forget) effect()   {}
