@@ -74,7 +74,7 @@ func (d *Desk) Queue(ctx context.Context, who *Officer, q Query) ([]Case, error)
 	return d.Cases.Queue(ctx, q)
 }
 
-// Mine lists the cases that the officer holds, and those handed to the officer and not yet taken.
+// Mine lists the cases that the officer holds.
 func (d *Desk) Mine(ctx context.Context, who *Officer) ([]Case, error) {
 	return d.Queue(ctx, who, Query{Officer: who.ID})
 }
@@ -175,8 +175,9 @@ type To struct {
 	Office  string
 }
 
-// Hand gives a case to another officer of the office, in whose name it waits until it is claimed, or to another
-// office's queue. The note, if any, is for colleagues.
+// Hand gives a case to another officer of the office, who holds it from now on, or to another office's queue. The note,
+// if any, is for colleagues. The receiver has Claimed zero until they claim it or answer: only then is the person told
+// that somebody is there.
 func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note string) (*Case, error) {
 	note, err := words(note)
 	if err != nil {
@@ -204,15 +205,15 @@ func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note str
 				return err
 			}
 		}
-		w.c.Officer, w.c.Holder = 0, ""
-		if officer != nil {
-			w.c.Officer, w.c.Holder = officer.ID, officer.Name
-		} else {
-			w.c.Office = to.Office
-		}
+		w.c.Officer, w.c.Holder, w.c.Claimed = 0, "", time.Time{}
 		w.waits()
 		w.event(flows.EventHanded, slots)
-		return nil
+		if officer == nil {
+			w.c.Office = to.Office
+			return nil
+		}
+		w.c.Officer, w.c.Holder = officer.ID, officer.Name
+		return w.move(CaseClaim)
 	})
 }
 
@@ -370,13 +371,17 @@ func (w *work) move(event string) error {
 
 func (w *work) overtaken() error { return &Overtaken{State: w.c.State, Holder: w.c.Holder} }
 
-// claim makes the officer the holder, who may already be it.
+// claim makes the officer the holder, who may already be it: then there is nothing to do, unless the case was handed
+// over and this is the first that the receiver does.
 func (w *work) claim() error {
-	if w.c.State == StateClaimed && w.c.Officer == w.who.ID {
+	mine := w.c.State == StateClaimed && w.c.Officer == w.who.ID
+	if mine && !w.c.Claimed.IsZero() {
 		return nil
 	}
-	if err := w.move(CaseClaim); err != nil {
-		return err
+	if !mine {
+		if err := w.move(CaseClaim); err != nil {
+			return err
+		}
 	}
 	w.c.Officer, w.c.Holder, w.c.Claimed = w.who.ID, w.who.Name, w.now
 	w.event(flows.EventClaimed, map[string]string{"officer": w.who.First()})

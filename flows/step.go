@@ -29,6 +29,7 @@ type step struct {
 	out   []Effect
 	back  bool // we are walking backwards through a form
 	spoke bool // the read that yielded the event has spoken already
+	said  int  // how often something was said or relayed
 }
 
 // Step is the dialogue: what one input changes and causes. It is total and pure: every session and every input give a
@@ -349,9 +350,9 @@ func (t *step) command(word string) bool {
 // read tries the state's reads in order and takes the first event one of them yields.
 func (t *step) read(by func(Read) string) bool {
 	for _, r := range t.reads() {
-		said := len(t.out)
+		said := t.said
 		if ev := by(r); ev != "" {
-			t.spoke = len(t.out) > said
+			t.spoke = t.said > said
 			t.move(ev)
 			t.spoke = false
 			return true
@@ -550,6 +551,7 @@ func (t *step) tell(page, text string, choices []content.Option) {
 			}
 		}
 	}
+	t.said++
 	t.out = append(t.out, Say{Page: page, Text: strings.TrimSpace(text), Choices: choices})
 }
 
@@ -567,7 +569,10 @@ func (t *step) option(id, as string) content.Option {
 }
 
 // relay files what was sent in the open case.
-func (t *step) relay() { t.out = append(t.out, Relay{}) }
+func (t *step) relay() {
+	t.said++
+	t.out = append(t.out, Relay{})
+}
 
 // speak sets the language, and by what it was known: button, words or phone.
 func (t *step) speak(l content.Lang, by string) {

@@ -89,7 +89,7 @@ func ValidateLogin(login string) error {
 
 // NewPassphrase makes a passphrase of 80 bits in groups of letters and digits that nobody mistakes for one another.
 func NewPassphrase() string {
-	const letters = "abcdefghjkmnpqrstuvwxyz234567892" // 32, one twice: drawn evenly enough for 80 bits
+	const letters = "abcdefghijkmnpqrstuvwxyz23456789" // 32, without l, o, 0 and 1
 	var b [16]byte
 	rand.Read(b[:])
 	var s strings.Builder

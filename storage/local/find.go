@@ -134,7 +134,7 @@ func find(ctx context.Context, places []Place, dir string, major int) (programs,
 				fmt.Fprintf(&tried, "\n  %s: %s: %v", place.Name, folder, err)
 			case major != 0 && p.major != major:
 				fmt.Fprintf(&tried, "\n  %s: %s: Postgres %d", place.Name, folder, p.major)
-			case p.major < oldestMajor:
+			case major == 0 && p.major < oldestMajor:
 				fmt.Fprintf(&tried, "\n  %s: %s: Postgres %d is too old, %d is the oldest", place.Name, folder, p.major, oldestMajor)
 			default:
 				return p, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -60,10 +61,9 @@ func startRedisServer(ctx context.Context, o Options, home string) (*Server, err
 		return nil, err
 	}
 	sock, logFile := filepath.Join(run, redisSocket), filepath.Join(home, "log")
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: sock, MaxRetries: -1, PoolSize: 1})
-	defer client.Close()
-	// Outside Linux a killed program leaves its Redis behind. Nothing in it is worth keeping.
-	_ = client.ShutdownNoSave(ctx).Err()
+	// Outside Linux a killed program leaves its Redis behind. Nothing in it is worth keeping. An error means that there
+	// is none, or none any more.
+	_ = ask(ctx, sock, func(c *redis.Client) error { return c.ShutdownNoSave(ctx).Err() })
 
 	command := func(context.Context) (*exec.Cmd, error) {
 		out, err := openLog(logFile)
@@ -81,13 +81,28 @@ func startRedisServer(ctx context.Context, o Options, home string) (*Server, err
 	offset := logEnd(logFile)
 	p := &process{name: "redis-server", command: command, gentle: syscall.SIGTERM, hard: syscall.SIGKILL, log: o.Log}
 	p.begin()
-	if err := p.until(ctx, func(ctx context.Context) error { return client.Ping(ctx).Err() }); err != nil {
+	ping := func(ctx context.Context) error {
+		return ask(ctx, sock, func(c *redis.Client) error { return c.Ping(ctx).Err() })
+	}
+	if err := p.until(ctx, ping); err != nil {
 		hurry, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		return nil, fmt.Errorf("%w %s", errors.Join(err, p.stop(hurry)), logTail(logFile, offset))
 	}
 	o.Log.Info("private redis started", "program", program)
 	return &Server{URL: (&url.URL{Scheme: "unix", Path: sock}).String(), Kind: "redis-server", stop: p.stop}, nil
+}
+
+// ask connects to the socket once and puts a question. go-redis by itself dials five times and logs each failure.
+func ask(ctx context.Context, sock string, question func(*redis.Client) error) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", sock)
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: sock, MaxRetries: -1, DialerRetries: 1, PoolSize: 1})
+	defer client.Close()
+	return question(client)
 }
 
 // clockStep is how often the in-process Redis is told the time. Its keys expire that late at most.

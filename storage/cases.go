@@ -1,0 +1,449 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"baom/bot"
+	"baom/content"
+	"baom/flows"
+)
+
+// caseColumns are what scanCase reads.
+const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
+	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
+	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, true), coalesce(k.conversation, 0)`
+
+const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
+
+// A caseRow is a case as read, with what is needed to change it.
+type caseRow struct {
+	bot.Case
+	person       int64
+	conversation int64
+	aead         tink.AEAD // nil if the person is erased
+}
+
+func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
+	var k caseRow
+	var profile, need string
+	var answers, last, comment, wrapped []byte
+	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
+		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
+		&k.person, &wrapped, &k.Reachable, &k.conversation)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, bot.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting} {
+		if t.Year() <= 1 {
+			*t = time.Time{}
+		}
+	}
+	if wrapped != nil {
+		if k.aead, err = s.vault.open(k.person, wrapped); err != nil {
+			return nil, err
+		}
+		var words []byte
+		if err := errors.Join(unseal(k.aead, "answers", k.person, answers, &k.Answers), unseal(k.aead, "last", k.person, last, &k.Last),
+			unseal(k.aead, "comment", k.person, comment, &words)); err != nil {
+			return nil, err
+		}
+		k.Comment = string(words)
+	}
+	if k.Answers == nil {
+		k.Answers = map[string]string{}
+	}
+	k.Answers["profile"], k.Answers["need"] = profile, need
+	return &k, nil
+}
+
+// Queue implements bot.Cases.
+func (s *Store) Queue(ctx context.Context, q bot.Query) ([]bot.Case, error) {
+	where, args := []string{"true"}, []any{}
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	if len(q.Offices) > 0 {
+		where = append(where, "k.office = any("+arg(q.Offices)+")")
+	}
+	closed := slices.Contains(q.States, bot.StateClosed)
+	switch {
+	case q.Reference != "":
+		ref, ok := flows.ParseReference(q.Reference)
+		if !ok {
+			return nil, nil
+		}
+		where = append(where, "k.reference = "+arg(ref))
+	case len(q.States) == 0:
+		where = append(where, "k.state <> 'closed'")
+	default:
+		where = append(where, "k.state = any("+arg(q.States)+")")
+		if !closed {
+			where = append(where, "k.state <> 'closed'")
+		}
+	}
+	if q.Officer != 0 {
+		where = append(where, "k.officer = "+arg(q.Officer))
+	}
+	if q.Need != "" {
+		where = append(where, "k.need = "+arg(q.Need))
+	}
+	order, key := "(k.urgent = ''), k.waiting_at nulls last, k.id", "(k.urgent = ''), coalesce(k.waiting_at, 'infinity'), k.id"
+	if closed {
+		order, key = "k.closed_at desc nulls last, k.id desc", ""
+	}
+	if q.Before != 0 {
+		if closed {
+			where = append(where, "(k.closed_at, k.id) < (select closed_at, id from cases where id = "+arg(q.Before)+")")
+		} else {
+			where = append(where, "("+key+") > (select (urgent = ''), coalesce(waiting_at, 'infinity'), id from cases where id = "+arg(q.Before)+")")
+		}
+	}
+	limit := q.Limit
+	if limit <= 0 || limit > 500 {
+		limit = 100
+	}
+	rows, err := s.pool.Query(ctx, `select `+caseColumns+caseTables+` where `+strings.Join(where, " and ")+` order by `+order+` limit `+arg(limit), args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the queue: %w", err)
+	}
+	defer rows.Close()
+	var list []bot.Case
+	for rows.Next() {
+		k, err := s.scanCase(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read the queue: %w", err)
+		}
+		list = append(list, k.Case)
+	}
+	return list, rows.Err()
+}
+
+// Case implements bot.Cases.
+func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, error) {
+	k, err := s.scanCase(s.pool.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
+	}
+	lines, err := s.lines(ctx, k.aead, k.person, `m.case_id = $1`, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
+	}
+	return &k.Case, lines, nil
+}
+
+// maxLines bounds a transcript as it is read at once: the newest lines.
+const maxLines = 1000
+
+// lines reads a transcript, oldest first, its newest lines if it is very long.
+func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
+	rows, err := s.pool.Query(ctx, `
+		select * from (
+			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body, coalesce(m.status, ''), m.why, coalesce(m.case_id, 0),
+			       f.mime, f.size, f.seconds, f.name, f.state
+			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
+			where `+where+fmt.Sprintf(` order by m.id desc limit %d) l order by 1`, maxLines), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []bot.Line
+	for rows.Next() {
+		var l bot.Line
+		var words, name []byte
+		var mime, state *string
+		var size *int64
+		var length *int
+		if err := rows.Scan(&l.ID, &l.At, &l.Author, &l.Name, &l.Kind, &words, &l.Status, &l.Why, &l.Case, &mime, &size, &length, &name, &state); err != nil {
+			return nil, err
+		}
+		if state != nil {
+			l.Media = &bot.Media{Kind: l.Kind, Mime: *mime, Size: *size, Seconds: *length, State: bot.MediaState(*state)}
+		}
+		if words == nil || aead == nil {
+			l.Erased = true
+			list = append(list, l)
+			continue
+		}
+		var b body
+		var file []byte
+		if err := errors.Join(unseal(aead, "line", person, words, &b), unseal(aead, "file name", person, name, &file)); err != nil {
+			return nil, err
+		}
+		if l.Media != nil {
+			l.Media.Name = string(file)
+		}
+		l.Text, l.Choices, l.Event, l.Slots = b.Text, b.Choices, b.Event, b.Slots
+		if b.Name != "" {
+			l.Name = b.Name
+		}
+		if b.Input != nil {
+			if b.Input.Event != "" {
+				continue // what was told to the dialogue: the transcript has its own line of it
+			}
+			l.Text, l.Choice, l.Lat, l.Lon, l.Edited = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited
+		}
+		if l.Author == bot.ByEvent && l.Event == "" {
+			continue
+		}
+		list = append(list, l)
+	}
+	return list, rows.Err()
+}
+
+// Transcript implements bot.Journal.
+func (s *Store) Transcript(ctx context.Context, p bot.Peer, after int64) ([]bot.Line, error) {
+	k, err := s.existing(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.lines(ctx, k.aead, k.person, `m.conversation = $1 and m.id > $2 and m.author in ('person', 'bot', 'officer')`, k.id, after)
+	if err != nil {
+		return nil, fmt.Errorf("read a transcript: %w", err)
+	}
+	return lines, nil
+}
+
+// existing finds a conversation without making one.
+func (s *Store) existing(ctx context.Context, p bot.Peer) (known, error) {
+	hash := s.vault.hash("peer", string(p.Channel)+":"+p.ID)
+	k, err := s.lookup(ctx, p.Channel, hash)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return known{}, bot.ErrNotFound
+	}
+	return k, err
+}
+
+// Attachment implements bot.Journal.
+func (s *Store) Attachment(ctx context.Context, p bot.Peer, line int64) (*bot.Media, error) {
+	k, err := s.existing(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.file1(ctx, k.aead, k.person, `m.id = $1 and m.conversation = $2 and m.author in ('person', 'bot', 'officer')`, line, k.id)
+}
+
+// Media implements bot.Cases.
+func (s *Store) Media(ctx context.Context, caseID, line int64) (*bot.Media, error) {
+	var person int64
+	var wrapped []byte
+	err := s.pool.QueryRow(ctx, `select k.person, p.wrapped from cases k join people p on p.id = k.person where k.id = $1`, caseID).Scan(&person, &wrapped)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && wrapped == nil {
+		return nil, bot.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a file: %w", err)
+	}
+	aead, err := s.vault.open(person, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return s.file1(ctx, aead, person, `m.id = $1 and m.case_id = $2`, line, caseID)
+}
+
+// file1 reads one file, with its bytes if they are at hand.
+func (s *Store) file1(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) (*bot.Media, error) {
+	var m bot.Media
+	var name, data, plain []byte
+	err := s.pool.QueryRow(ctx, `select m.kind, f.mime, f.size, f.seconds, f.name, f.data, f.state from media f join messages m on m.id = f.message where `+where, args...).
+		Scan(&m.Kind, &m.Mime, &m.Size, &m.Seconds, &name, &data, &m.State)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, bot.ErrNotFound
+	}
+	if err == nil {
+		err = errors.Join(unseal(aead, "file name", person, name, &plain), unseal(aead, "media", person, data, &m.Data))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a file: %w", err)
+	}
+	m.Name = string(plain)
+	return &m, nil
+}
+
+// Change implements bot.Cases: boundary E.
+func (s *Store) Change(ctx context.Context, id int64, f func(*bot.Case) (bot.CaseWork, error)) (*bot.Case, error) {
+	var changed *caseRow
+	var told news
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		var conversation int64
+		err := tx.QueryRow(ctx, `select coalesce(conversation, 0) from cases where id = $1`, id).Scan(&conversation)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return bot.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `select 1 from conversations where id = $1 for no key update`, conversation); err != nil {
+			return err
+		}
+		k, err := s.scanCase(tx.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1 for no key update of k`, id))
+		if err != nil {
+			return err
+		}
+		before := k.Case
+		work, err := f(&k.Case)
+		if err != nil {
+			return err
+		}
+		changed = k
+		told.add(bot.TopicCase(id), bot.TopicOffice(before.Office), bot.TopicOffice(k.Office))
+		return s.writeChange(ctx, tx, k, work, &told)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.hub.poke(told...)
+	return &changed.Case, nil
+}
+
+func (s *Store) writeChange(ctx context.Context, tx pgx.Tx, k *caseRow, work bot.CaseWork, told *news) error {
+	now := s.now()
+	b := &pgx.Batch{}
+	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10 where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread)
+	b.Queue(`update conversations set open_case = case when $2 then null when open_case is null then $3 else open_case end where id = $1`,
+		k.conversation, k.State == bot.StateClosed, k.ID)
+	if k.aead == nil {
+		if len(work.Messages) > 0 {
+			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
+		}
+		return tx.SendBatch(ctx, b).Close()
+	}
+	for _, l := range work.Lines {
+		sealed, err := seal(k.aead, "line", k.person, body{Text: l.Text, Name: l.Name, Event: l.Event, Slots: l.Slots})
+		if err != nil {
+			return err
+		}
+		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, k.conversation, k.ID, l.Author, sealed, now)
+	}
+	for _, m := range work.Messages {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+			return err
+		}
+		told.add(bot.TopicOutbox(k.Channel))
+	}
+	for _, e := range work.Entries {
+		if e.Input.At.IsZero() {
+			e.Input.At = now
+		}
+		sealed, err := seal(k.aead, "line", k.person, body{Input: &e.Input})
+		if err != nil {
+			return err
+		}
+		b.Queue(`with m as (
+				insert into messages (conversation, case_id, key, author, body, at) values ($1, $2, $3, 'event', $4, $5)
+				on conflict (conversation, key) do nothing returning id)
+			insert into inbox (message, conversation, key, due) select id, $1, $3, $5 from m`, k.conversation, k.ID, e.Key, sealed, now)
+		told.add(bot.TopicInbox)
+	}
+	told.queue(b)
+	return tx.SendBatch(ctx, b).Close()
+}
+
+func null(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}
+
+func nullTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+const officerColumns = `id, login, name, hash, role, office, langs, disabled, coalesce(seen_at, '0001-01-01')`
+
+func scanOfficer(row pgx.CollectableRow) (bot.Officer, error) {
+	var o bot.Officer
+	var langs []string
+	err := row.Scan(&o.ID, &o.Login, &o.Name, &o.Hash, &o.Role, &o.Office, &langs, &o.Disabled, &o.Seen)
+	for _, l := range langs {
+		o.Langs = append(o.Langs, content.Lang(l))
+	}
+	if o.Seen.Year() <= 1 {
+		o.Seen = time.Time{}
+	}
+	return o, err
+}
+
+func (s *Store) officersBy(ctx context.Context, where string, args ...any) ([]bot.Officer, error) {
+	rows, err := s.pool.Query(ctx, `select `+officerColumns+` from officers where `+where+` order by office, name, id`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read officers: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanOfficer)
+	if err != nil {
+		return nil, fmt.Errorf("read officers: %w", err)
+	}
+	return list, nil
+}
+
+func one(list []bot.Officer, err error) (*bot.Officer, error) {
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, bot.ErrNotFound
+	}
+	return &list[0], nil
+}
+
+// Officer implements bot.Cases.
+func (s *Store) Officer(ctx context.Context, id int64) (*bot.Officer, error) {
+	return one(s.officersBy(ctx, `id = $1`, id))
+}
+
+// OfficerByLogin implements bot.Cases.
+func (s *Store) OfficerByLogin(ctx context.Context, login string) (*bot.Officer, error) {
+	return one(s.officersBy(ctx, `login = $1`, strings.ToLower(strings.TrimSpace(login))))
+}
+
+// Officers implements bot.Cases.
+func (s *Store) Officers(ctx context.Context, office string) ([]bot.Officer, error) {
+	return s.officersBy(ctx, `$1 = '' or office = $1`, office)
+}
+
+// SaveOfficer implements bot.Cases.
+func (s *Store) SaveOfficer(ctx context.Context, o *bot.Officer) error {
+	o.Login = strings.ToLower(strings.TrimSpace(o.Login))
+	if o.Login == "" || o.Name == "" {
+		return fmt.Errorf("%w: an officer has a login and a name", bot.ErrInvalid)
+	}
+	langs := []string{}
+	for _, l := range o.Langs {
+		langs = append(langs, string(l))
+	}
+	var err error
+	if o.ID == 0 {
+		err = s.pool.QueryRow(ctx, `insert into officers (login, name, hash, role, office, langs, disabled, seen_at) values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+			o.Login, o.Name, o.Hash, o.Role, o.Office, langs, o.Disabled, nullTime(o.Seen)).Scan(&o.ID)
+	} else {
+		var id int64
+		err = s.pool.QueryRow(ctx, `update officers set login = $2, name = $3, hash = $4, role = $5, office = $6, langs = $7, disabled = $8, seen_at = $9 where id = $1 returning id`,
+			o.ID, o.Login, o.Name, o.Hash, o.Role, o.Office, langs, o.Disabled, nullTime(o.Seen)).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return bot.ErrNotFound
+		}
+	}
+	if unique(err, "officers_login_key") {
+		return fmt.Errorf("%w: the login is taken", bot.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("save an officer: %w", err)
+	}
+	return nil
+}

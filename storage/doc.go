@@ -1,0 +1,31 @@
+// Package storage is the record: Postgres, with the live sessions in Redis in front. It implements bot.Journal and
+// bot.Cases.
+//
+// # Boundaries
+//
+// Each is one transaction. What a crash between them leaves is what the next start needs.
+//
+//	A  Receive  conversation, message, inbox row, wanted media   then the network is told that the message arrived
+//	B  Turn     session and rev, the inbox row deleted, replies in the outbox, the case, timers   then Redis
+//	C  Deliver  claim (due moves a lease ahead) · send, outside any transaction · mark
+//	D  Fetch    claim · fetch, outside any transaction · store
+//	E  Change   the case, events in its transcript, entries in the inbox, messages in the outbox
+//
+// # Lock order
+//
+// A conversation's row is the lock of everything that happens to it: A, B, E and Forget take it first, "for no key
+// update", which does not conflict with the key share that a foreign key takes. A case's row comes second. To-do rows
+// are locked last, and only with "skip locked". So ids of messages are in commit order per conversation, and there is
+// no cycle.
+//
+// # Redis
+//
+// Redis holds a copy of each live session with its revision. A turn reads it first and believes it only if the revision
+// is that of the locked row; it may be flushed, behind, ahead or absent at any moment.
+//
+// # Sealing
+//
+// Everything personal is AES-256-GCM with a data key per person, wrapped by the office's key, wrapped by the secret
+// key. What must be found is found by keyed hashes: a peer, the parts of a name, the last digits of a phone. Plain are
+// codes and dates: profile, need, office, language, channel, state, urgency. See seal.go.
+package storage

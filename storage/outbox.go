@@ -1,0 +1,250 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"baom/bot"
+	"baom/flows"
+)
+
+// lease is how long a claimed message or file belongs to whoever claimed it. Claiming moves its due time ahead by that
+// much, so that what a crash leaves falls due again by itself.
+const lease = 60 * time.Second
+
+// maxSends is after how many failed tries a message is given up.
+const maxSends = 12
+
+// A claim is a message in hand.
+type claim struct {
+	message      bot.Message
+	id           int64
+	conversation int64
+	person       int64
+	caseID       *int64
+	office       string
+}
+
+// Deliver implements bot.Journal: boundary C, claim · send · mark.
+func (s *Store) Deliver(ctx context.Context, c bot.Channel, send func(context.Context, bot.Message) (string, error)) error {
+	cl, err := s.claim(ctx, c)
+	if err != nil || cl == nil {
+		return err
+	}
+	sending, cancel := context.WithTimeout(ctx, lease*3/4)
+	external, sendErr := send(sending, cl.message)
+	cancel()
+	if err := s.mark(context.WithoutCancel(ctx), cl, external, sendErr); err != nil {
+		return fmt.Errorf("mark message %d: %w", cl.id, err)
+	}
+	return nil
+}
+
+// claim takes the oldest due message that is the head of its conversation's outbox. It is nil, without an error, where
+// the message cannot be read any more and has been dropped.
+func (s *Store) claim(ctx context.Context, c bot.Channel) (*claim, error) {
+	now := s.now()
+	cl := &claim{message: bot.Message{Peer: bot.Peer{Channel: c}}}
+	var wrapped, peer, words, farewell, name, data []byte
+	var kind, officer, mime *string
+	var length *int
+	err := s.pool.QueryRow(ctx, `
+		with h as (
+			select o.message from outbox o
+			where o.channel = $1 and o.due <= $2
+			  and not exists (select 1 from outbox p where p.conversation = o.conversation and p.message < o.message)
+			order by o.due, o.message limit 1 for update of o skip locked),
+		u as (
+			update outbox o set due = $3, attempts = attempts + 1 from h where o.message = h.message
+			returning o.message, o.conversation, o.attempts, o.farewell)
+		select u.message, u.conversation, u.attempts, u.farewell, c.person, p.wrapped, c.peer, c.keyboard, m.body, m.kind, m.case_id,
+		       f.name, f.data, f.mime, f.seconds, of.name, coalesce(k.office, '')
+		from u join messages m on m.id = u.message join conversations c on c.id = u.conversation join people p on p.id = c.person
+		left join media f on f.message = m.id and f.state = 'ready' left join officers of on of.id = m.officer left join cases k on k.id = m.case_id`,
+		c, now, now.Add(lease)).
+		Scan(&cl.id, &cl.conversation, &cl.message.Attempt, &farewell, &cl.person, &wrapped, &peer, &cl.message.Keyboard, &words, &kind, &cl.caseID,
+			&name, &data, &mime, &length, &officer, &cl.office)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, bot.ErrIdle
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim a message: %w", err)
+	}
+	cl.message.ID = cl.id
+	cl.message.Attempt--
+	if farewell != nil {
+		err = s.openFarewell(cl, farewell)
+	} else {
+		err = s.openMessage(cl, wrapped, peer, words, kind, name, data, mime, length)
+	}
+	if officer != nil {
+		cl.message.Officer = *officer
+	}
+	if errors.Is(err, errErased) {
+		_, err = s.pool.Exec(ctx, `delete from outbox where message = $1`, cl.id)
+		return nil, err
+	}
+	return cl, err
+}
+
+func (s *Store) openMessage(cl *claim, wrapped, peer, words []byte, kind *string, name, data []byte, mime *string, length *int) error {
+	if wrapped == nil || words == nil {
+		return errErased
+	}
+	aead, err := s.vault.open(cl.person, wrapped)
+	if err != nil {
+		return err
+	}
+	var b body
+	var id []byte
+	if err := errors.Join(unseal(aead, "peer", cl.person, peer, &id), unseal(aead, "line", cl.person, words, &b)); err != nil {
+		return err
+	}
+	cl.message.Peer.ID, cl.message.Text, cl.message.Lang, cl.message.Choices = string(id), b.Text, b.Lang, b.Choices
+	if data != nil {
+		m := &bot.Media{Kind: flows.Kind(*kind), Mime: *mime, Seconds: *length, State: bot.MediaReady}
+		var plain []byte
+		if err := errors.Join(unseal(aead, "media", cl.person, data, &m.Data), unseal(aead, "file name", cl.person, name, &plain)); err != nil {
+			return err
+		}
+		m.Name, m.Size = string(plain), int64(len(m.Data))
+		cl.message.Media = m
+	}
+	return nil
+}
+
+// mark writes the outcome of a try.
+func (s *Store) mark(ctx context.Context, cl *claim, external string, sendErr error) error {
+	var told news
+	told.add(bot.TopicOutbox(cl.message.Peer.Channel))
+	if cl.message.Peer.Channel == bot.Web {
+		told.add(bot.TopicPeer(cl.message.Peer))
+	}
+	if cl.caseID != nil {
+		told.add(bot.TopicCase(*cl.caseID))
+	}
+	b := &pgx.Batch{}
+	var send *bot.SendError
+	errors.As(sendErr, &send)
+	switch {
+	case sendErr == nil:
+		b.Queue(`delete from outbox where message = $1`, cl.id)
+		b.Queue(`update messages set status = 'sent', external = $2, body = case when $3 then null else body end where id = $1`, cl.id, external, cl.message.Lang == farewellLang)
+		if len(cl.message.Choices) > 0 {
+			b.Queue(`update conversations set keyboard = $2 where id = $1`, cl.conversation, external)
+		} else if cl.message.Keyboard != "" {
+			b.Queue(`update conversations set keyboard = '' where id = $1`, cl.conversation)
+		}
+	case send != nil && send.Permanent || cl.message.Attempt+1 >= maxSends:
+		why := "n'a pas pu être envoyé"
+		if send != nil && send.Why != "" {
+			why = send.Why
+		}
+		b.Queue(`delete from outbox where message = $1`, cl.id)
+		b.Queue(`update messages set status = 'failed', why = $2 where id = $1`, cl.id, why)
+		b.Queue(`update conversations set reachable = false where id = $1`, cl.conversation)
+		if cl.caseID != nil {
+			told.add(bot.TopicOffice(cl.office))
+		}
+	default:
+		due := later(s.now(), cl.message.Attempt, cl.id)
+		if send != nil && send.After > 0 {
+			due = s.now().Add(send.After)
+		}
+		b.Queue(`update outbox set due = $2 where message = $1`, cl.id, due)
+		s.log.Debug("a message will be tried again", "message", cl.id, "attempt", cl.message.Attempt, "error", sendErr)
+	}
+	told.queue(b)
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	s.hub.poke(told...)
+	return nil
+}
+
+// Fetch implements bot.Journal: boundary D, claim · fetch · store.
+func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Context, bot.Media) (io.ReadCloser, error)) error {
+	now := s.now()
+	var id, person int64
+	var attempts int
+	var caseID *int64
+	var wrapped, ref []byte
+	m := bot.Media{State: bot.MediaWanted}
+	err := s.pool.QueryRow(ctx, `
+		with h as (select message from media_wanted where channel = $1 and due <= $2 order by due limit 1 for update skip locked),
+		u as (update media_wanted w set due = $3, attempts = attempts + 1 from h where w.message = h.message returning w.message, w.ref, w.attempts)
+		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind, l.case_id, c.person, p.wrapped
+		from u join media f on f.message = u.message join messages l on l.id = u.message join conversations c on c.id = l.conversation join people p on p.id = c.person`,
+		c, now, now.Add(2*lease)).Scan(&id, &ref, &attempts, &m.Mime, &m.Size, &m.Seconds, &m.Kind, &caseID, &person, &wrapped)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return bot.ErrIdle
+	}
+	if err != nil {
+		return fmt.Errorf("claim a file: %w", err)
+	}
+	aead, err := s.vault.open(person, wrapped)
+	if err == nil {
+		err = unseal(aead, "media ref", person, ref, &m.Ref)
+	}
+	if err != nil {
+		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+	}
+	fetching, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	data, err := fetch(fetching, m, open)
+	var gone *bot.SendError
+	switch {
+	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends:
+		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+	case err != nil:
+		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2 where message = $1`, id, later(s.now(), attempts, id))
+		s.log.Debug("a file will be fetched again", "message", id, "attempt", attempts, "error", err)
+		return dbErr
+	}
+	return s.storeFile(ctx, aead, person, id, caseID, data)
+}
+
+// fetch reads a file, but not beyond the limit.
+func fetch(ctx context.Context, m bot.Media, open func(context.Context, bot.Media) (io.ReadCloser, error)) ([]byte, error) {
+	r, err := open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, bot.MaxMedia+1))
+	if err == nil && len(data) > bot.MaxMedia {
+		err = &bot.SendError{Permanent: true, Why: "trop grand", Err: errors.New("the file is over the limit")}
+	}
+	return data, err
+}
+
+func (s *Store) storeFile(ctx context.Context, aead tink.AEAD, person, id int64, caseID *int64, data []byte) error {
+	sealed, err := seal(aead, "media", person, data)
+	if err != nil {
+		return err
+	}
+	return s.settleFile(ctx, id, caseID, sealed, len(data), bot.MediaReady)
+}
+
+func (s *Store) settleFile(ctx context.Context, id int64, caseID *int64, sealed []byte, size int, state bot.MediaState) error {
+	ctx = context.WithoutCancel(ctx)
+	var told news
+	if caseID != nil {
+		told.add(bot.TopicCase(*caseID))
+	}
+	b := &pgx.Batch{}
+	b.Queue(`delete from media_wanted where message = $1`, id)
+	b.Queue(`update media set state = $2, data = $3, size = case when $4 > 0 then $4 else size end where message = $1 and state = 'wanted'`, id, state, sealed, size)
+	told.queue(b)
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("store a file: %w", err)
+	}
+	s.hub.poke(told...)
+	return nil
+}

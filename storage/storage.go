@@ -1,0 +1,233 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"baom/bot"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options say where the record is and how it is sealed.
+type Options struct {
+	DatabaseURL string
+	RedisURL    string // empty: without Redis, which costs nothing but a read of the row
+	Secret      []byte // 32 bytes
+	Now         func() time.Time
+	Log         *slog.Logger
+	MaxConns    int32 // 0: 16
+}
+
+// A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
+type Store struct {
+	pool     *pgxpool.Pool
+	live     *live
+	vault    *vault
+	hub      *hub
+	now      func() time.Time
+	log      *slog.Logger
+	officers *pgxstore.PostgresStore
+
+	mu    sync.Mutex
+	peers map[string]known // conversations by blind index, bounded
+}
+
+// known is what does not change about a conversation.
+type known struct {
+	id, person int64
+	aead       tink.AEAD
+}
+
+var (
+	_ bot.Journal = (*Store)(nil)
+	_ bot.Cases   = (*Store)(nil)
+)
+
+// querier is what a pool and a transaction have in common.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// Open opens the record. It does not migrate: a schema that is behind or ahead is an error that says what to do.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	config, err := pgxpool.ParseConfig(o.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
+	}
+	config.MaxConns = 16
+	if o.MaxConns > 0 {
+		config.MaxConns = o.MaxConns
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	if err := s.open(ctx, o); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s.officers = pgxstore.New(pool)
+	s.hub = newHub(pool, o.Log)
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, o Options) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("the database cannot be reached: %w", err)
+	}
+	if err := s.CheckSchema(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.vault, err = newVault(ctx, s.pool, o.Secret); err != nil {
+		return err
+	}
+	s.live, err = newLive(o.RedisURL, o.Log)
+	return err
+}
+
+// Close lets go of every connection.
+func (s *Store) Close() {
+	s.officers.StopCleanup()
+	s.hub.close()
+	s.live.close()
+	s.pool.Close()
+}
+
+// Ping reports whether the record can be reached.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// Sessions keeps the console's log-ins.
+func (s *Store) Sessions() scs.Store { return s.officers }
+
+// Migrate brings the tables up to date. It is safe to call from several processes.
+func Migrate(ctx context.Context, databaseURL string) error {
+	p, db, err := migrator(databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return nil
+}
+
+func migrator(databaseURL string) (*goose.Provider, *sql.DB, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, nil, errors.New("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
+	}
+	db := stdlib.OpenDB(*config)
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, nil, err
+	}
+	locker, err := newLocker()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		db.Close()
+		return nil, nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return p, db, nil
+}
+
+// CheckSchema is an error that says what to do where the tables are behind or ahead of this program.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	var have int
+	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&have)
+	var missing *pgconn.PgError
+	if errors.As(err, &missing) && missing.Code == "42P01" {
+		have, err = 0, nil
+	}
+	switch want := len(names); {
+	case err != nil:
+		return fmt.Errorf("read the version of the tables: %w", err)
+	case have < want:
+		return fmt.Errorf("the tables are at version %d and this program needs %d: run baom migrate", have, want)
+	case have > want:
+		return fmt.Errorf("the tables are at version %d, newer than the %d this program knows: run a newer baom", have, want)
+	}
+	return nil
+}
+
+// Lock takes a lock that one process holds at a time, for as long as its connection lives. ok is false if another
+// process has it.
+func (s *Store) Lock(ctx context.Context, name string) (release func(), ok bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtextextended('baom ' || $1, 0))`, name).Scan(&ok); err != nil || !ok {
+		conn.Release()
+		if err != nil {
+			err = fmt.Errorf("lock %s: %w", name, err)
+		}
+		return nil, false, err
+	}
+	raw := conn.Hijack()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		raw.Close(ctx)
+	}, true, nil
+}
+
+// tx runs do in a transaction.
+func (s *Store) tx(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, do)
+}
+
+// Stats are the figures of the backlog.
+type Stats struct {
+	Inbox, Outbox, Media, OpenCases, SetAside int64
+	OldestInbox, OldestOutbox, OldestCase     time.Duration
+}
+
+// Stats counts what waits, and how long the oldest has waited.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	var st Stats
+	var inbox, outbox, oldest float64
+	err := s.pool.QueryRow(ctx, `
+		select (select count(*) from inbox where due <= now()), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from inbox where due <= now()),
+		       (select count(*) from outbox), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from outbox where due <= now()),
+		       (select count(*) from media_wanted), (select count(*) from set_aside),
+		       (select count(*) from cases where state = 'open'), (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open')`).
+		Scan(&st.Inbox, &inbox, &st.Outbox, &outbox, &st.Media, &st.SetAside, &st.OpenCases, &oldest)
+	if err != nil {
+		return st, fmt.Errorf("count what waits: %w", err)
+	}
+	st.OldestInbox, st.OldestOutbox, st.OldestCase = seconds(inbox), seconds(outbox), seconds(oldest)
+	return st, nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
