@@ -224,7 +224,8 @@ type Closing struct {
 	Words     string // last words to the person, may be empty
 }
 
-// Close ends a case. The person's dialogue goes on with the survey, after the last words.
+// Close ends a case; who closes it is its officer from then on. The person's dialogue goes on with the survey, after the
+// last words.
 func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (*Case, error) {
 	text, err := words(how.Words)
 	switch {
@@ -252,6 +253,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 				return err
 			}
 		}
+		w.c.Officer, w.c.Holder = w.who.ID, w.who.Name
 		w.c.Outcome, w.c.Closed = how.Outcome, w.now
 		w.c.Waiting, w.c.Unread = time.Time{}, 0
 		w.event(flows.EventClosed, slots)
@@ -423,7 +425,7 @@ func (w *work) say(text string, media *Media) error {
 	if w.c.Erased {
 		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
 	}
-	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.First()})
+	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.Name})
 	w.c.Waiting, w.c.Unread = time.Time{}, 0
 	return nil
 }

@@ -18,6 +18,7 @@ type live struct {
 	client *redis.Client
 	log    *slog.Logger
 	told   atomic.Int64 // unix second of the last complaint
+	away   atomic.Int64 // unix nanosecond until which Redis is not asked, after it did not answer
 }
 
 // liveFor is how long a session stays in Redis after its last turn.
@@ -39,7 +40,7 @@ func newLive(url string, log *slog.Logger) (*live, error) {
 	if err != nil {
 		return nil, fmt.Errorf("BAOM_REDIS_URL cannot be read: it is written redis://host:6379/0")
 	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries = time.Second, 500*time.Millisecond, 500*time.Millisecond, -1
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries, o.DialerRetries = time.Second, 500*time.Millisecond, 500*time.Millisecond, -1, 1
 	return &live{client: redis.NewClient(o), log: log}, nil
 }
 
@@ -49,11 +50,17 @@ func (l *live) close() {
 	}
 }
 
+// absent reports whether Redis is not to be asked: there is none, or it did not answer a moment ago. A person must not
+// wait for what nothing depends on.
+func (l *live) absent() bool {
+	return l.client == nil || time.Now().UnixNano() < l.away.Load()
+}
+
 func liveKey(conversation int64) string { return "baom:session:" + strconv.FormatInt(conversation, 10) }
 
 // get is the sealed session at exactly that revision, or nil.
 func (l *live) get(ctx context.Context, conversation, rev int64) []byte {
-	if l.client == nil {
+	if l.absent() {
 		return nil
 	}
 	data, err := l.client.Get(ctx, liveKey(conversation)).Bytes()
@@ -68,7 +75,7 @@ func (l *live) get(ctx context.Context, conversation, rev int64) []byte {
 
 // put stores a sealed session, unless Redis has a newer one.
 func (l *live) put(ctx context.Context, conversation, rev int64, sealed []byte) {
-	if l.client == nil {
+	if l.absent() {
 		return
 	}
 	data := append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(sealed)), uint64(rev)), sealed...)
@@ -78,7 +85,7 @@ func (l *live) put(ctx context.Context, conversation, rev int64, sealed []byte) 
 }
 
 func (l *live) drop(ctx context.Context, conversation int64) {
-	if l.client == nil {
+	if l.absent() {
 		return
 	}
 	if err := l.client.Del(ctx, liveKey(conversation)).Err(); err != nil {
@@ -88,6 +95,7 @@ func (l *live) drop(ctx context.Context, conversation int64) {
 
 // complain logs that Redis is away, once a minute: nothing depends on it.
 func (l *live) complain(err error) {
+	l.away.Store(time.Now().Add(time.Second).UnixNano())
 	now := time.Now().Unix()
 	if last := l.told.Load(); now-last >= 60 && l.told.CompareAndSwap(last, now) {
 		l.log.Warn("redis does not answer; sessions are read from the record", "error", err)

@@ -17,10 +17,10 @@ type streams struct {
 }
 
 const (
-	maxStreams    = 2000            // in all
-	maxStreamsOf  = 24              // of one officer: so many tabs
-	heartbeat     = 20 * time.Second // keeps proxies from closing a quiet stream
-	streamLife    = time.Hour       // then the browser connects again, as itself
+	maxStreams     = 2000             // in all
+	maxStreamsOf   = 24               // of one officer: so many tabs
+	heartbeat      = 20 * time.Second // keeps proxies from closing a quiet stream
+	streamLife     = time.Hour        // then the browser connects again, as itself
 	streamPatience = 10 * time.Second // for a browser that does not read
 )
 
