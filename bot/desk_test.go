@@ -32,7 +32,8 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := storagetest.New(t)
+	db, _ := storagetest.Env(t)
+	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
 	o := &office{t: t, store: store, desk: &bot.Desk{Cases: store, Now: time.Now, Lib: lib}}
 	officer := func(login, name, role, office string) *bot.Officer {
 		who := &bot.Officer{Login: login, Name: name, Hash: "x", Role: role, Office: office}

@@ -83,7 +83,7 @@ func (c *Console) toLogin(w http.ResponseWriter, r *http.Request) {
 func local(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/console/") ||
-		strings.Contains(to, `\`) || strings.HasPrefix(u.Path, "/console/login") {
+		strings.Contains(u.Path, "..") || strings.Contains(to, `\`) || strings.HasPrefix(u.Path, "/console/login") {
 		return "/console/"
 	}
 	return u.RequestURI()

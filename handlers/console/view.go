@@ -149,9 +149,9 @@ func (w wording) text(id string, slots ...any) (string, error) {
 	return strings.TrimSpace(s), nil
 }
 
-// label is the label of an option, need, profile …; its id where there is none.
+// label is the label of an option, need, profile …, or the page of that id; the id itself where there is neither.
 func (w wording) label(id string) string {
-	if s := w.lib.Label(id, w.lang); s != "" {
+	if s, err := w.text(id); err == nil {
 		return s
 	}
 	return id
