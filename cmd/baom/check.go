@@ -222,3 +222,16 @@ func (p *program) withStore(ctx context.Context, do func(*storage.Store) error) 
 		return do(store)
 	})
 }
+
+// diagrams prints the dialogues and a case's life as diagrams.
+func (p *program) diagrams(_ context.Context, args []string) error {
+	if err := parse(p.flags("flows"), args); err != nil {
+		return err
+	}
+	lib, err := library("")
+	if err != nil {
+		return err
+	}
+	all := append(flows.Flows(lib.Form()), flows.Flow{Name: "a case's life", Moves: bot.Life()})
+	return flows.Draw(p.stdout, all)
+}

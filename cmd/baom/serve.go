@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	crand "crypto/rand"
-	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -178,7 +177,7 @@ func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, st
 	messengers := []bot.Messenger{s.chat}
 	if c.TelegramToken != "" {
 		s.telegram, err = telegram.New(telegram.Config{Token: c.TelegramToken, APIURL: c.TelegramAPIURL, Secret: c.TelegramSecret,
-			Mode: c.TelegramMode, PublicURL: c.PublicURL, Lib: lib, Log: log, Now: now,
+			Mode: c.TelegramMode, PublicURL: c.PublicURL, Log: log, Now: now,
 			Lock: func(ctx context.Context) (func(), bool, error) { return store.Lock(ctx, "telegram") }})
 		if err != nil {
 			return nil, err
@@ -239,10 +238,8 @@ func (s *server) firstAdministrator(ctx context.Context, p *program) error {
 
 // newPassphrase makes a passphrase of 80 bits that can be read out on the telephone.
 func newPassphrase() string {
-	var b [10]byte
-	crand.Read(b[:])
-	text := strings.ToLower(base32.NewEncoding("ABCDEFGHJKMNPQRSTVWXYZ2345678934"[:32]).WithPadding(base32.NoPadding).EncodeToString(b[:]))
-	return text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:]
+	text := strings.ToLower(crand.Text())
+	return text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:16]
 }
 
 // handler is every page and hook of the program.

@@ -170,6 +170,11 @@ func day(t *testing.T, w *world, tab context.Context, lang content.Lang, name st
 	if !ask(t, tab, "same page", chromedp.Evaluate[bool](`window.before === true`)) {
 		t.Error("the page was reloaded")
 	}
+	// A tab that is hidden has no stream; shown again, it has missed nothing.
+	run(t, tab, script(`Object.defineProperty(document, "hidden", {value: true, configurable: true})`), script(`document.dispatchEvent(new Event("visibilitychange"))`))
+	w.arrive(arrival{words: "Je cherche une formation en soudure.", answers: map[string]string{"need": "C2", "profile": "mdm"}})
+	run(t, tab, script(`Object.defineProperty(document, "hidden", {value: false})`), script(`document.dispatchEvent(new Event("visibilitychange"))`),
+		chromedp.WaitVisible(`#cases > :nth-child(5)`))
 	shoot(t, tab, name+"-3-queue")
 	fits(t, tab, "the queue")
 	run(t, tab, chromedp.Click(`.tabs a:nth-child(3)`), chromedp.WaitVisible(fmt.Sprintf("#case-%d", taken)))
@@ -203,7 +208,7 @@ func day(t *testing.T, w *world, tab context.Context, lang content.Lang, name st
 		script(`document.querySelector("li.person audio").play()`),
 		until(`document.querySelector("li.person audio").currentTime > 0`))
 	// A voice is recorded in place and sent.
-	run(t, tab, chromedp.SetValue(`#words`, ""), chromedp.Click(`.record`), chromedp.WaitVisible(`.record.on`), chromedp.Sleep(1200*time.Millisecond),
+	run(t, tab, script(`document.querySelector("#words").value = ""`), chromedp.Click(`.record`), chromedp.WaitVisible(`.record.on`), chromedp.Sleep(1200*time.Millisecond),
 		chromedp.Click(`.record.on`), chromedp.WaitVisible(`.chosen audio`))
 	shoot(t, tab, name+"-6-recorded")
 	run(t, tab, chromedp.Click(`.send`), chromedp.WaitVisible(`li.officer audio`))
@@ -242,6 +247,21 @@ func day(t *testing.T, w *world, tab context.Context, lang content.Lang, name st
 	run(t, tab, chromedp.Navigate(w.url+"/console/account"), chromedp.WaitVisible(`[name=old]`))
 	shoot(t, tab, name+"-c-account")
 	fits(t, tab, "the account")
+}
+
+// TestBrowserTeam: an administrator adds an officer, who is told the passphrase once; and the menu.
+func TestBrowserTeam(t *testing.T) {
+	w := newWorld(t)
+	tab := openBrowser(t, 1280, 800)
+	run(t, tab, chromedp.Navigate(w.url+"/console/officers"), chromedp.WaitVisible(`[name=login]`), chromedp.Click(`.tongues [lang=fr]`), chromedp.WaitVisible(`html[lang=fr] [name=login]`),
+		chromedp.SendKeys(`[name=login]`, "root"), chromedp.SendKeys(`[name=passphrase]`, passphrase), chromedp.Click(`button.main`), chromedp.WaitVisible(`.people`),
+		chromedp.SendKeys(`[name=name]`, "Sara Amrani"), chromedp.SendKeys(`[name=login]`, "sara"), chromedp.Click(`.card .main`), chromedp.WaitVisible(`.secret`))
+	shoot(t, tab, "fr-1280-d-team")
+	fits(t, tab, "the team")
+	run(t, tab, chromedp.EmulateViewport(360, 740), chromedp.Click(`.menu summary`), chromedp.WaitVisible(`.menu nav`))
+	shoot(t, tab, "fr-360-d-team")
+	fits(t, tab, "the team on a phone")
+	run(t, tab, chromedp.Click(`.menu form:last-child button`), chromedp.WaitVisible(`[name=passphrase]`))
 }
 
 // picture is a photograph of a sort.

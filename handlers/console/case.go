@@ -48,6 +48,7 @@ type fact struct {
 type lineView struct {
 	bot.Line
 	Day     bool   // it is the first of its day
+	Same    bool   // the line before it has the same author
 	Pressed string // the words of the choice that was pressed
 	Mime    string // of a file that can be shown in place
 	Sort    string // audio, image, video or pdf
@@ -172,6 +173,9 @@ func (c *Console) lines(lines []bot.Line, l content.Lang) []lineView {
 		at := line.At.In(c.Location)
 		v.Day = last.IsZero() || at.YearDay() != last.YearDay() || at.Year() != last.Year()
 		last = at
+		if n := len(views); n > 0 && !v.Day {
+			v.Same = views[n-1].Author == line.Author && views[n-1].Name == line.Name && line.Author != bot.ByNote
+		}
 		for _, o := range line.Choices {
 			offered[o.ID] = o.Label
 		}

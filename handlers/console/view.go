@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -67,9 +68,9 @@ func (c *Console) setLang(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.SetCookie(w, &http.Cookie{Name: c.cookie("lang"), Value: string(l), Path: "/", MaxAge: 365 * 24 * 3600,
 		HttpOnly: true, Secure: c.https, SameSite: http.SameSiteLaxMode})
-	back := r.FormValue("back")
-	if back != "/console/login" {
-		back = local(back)
+	back := local(r.FormValue("back"))
+	if u, err := url.Parse(r.FormValue("back")); err == nil && u.Path == "/console/login" {
+		back = "/console/login?next=" + url.QueryEscape(local(u.Query().Get("next")))
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)
 	return nil
@@ -112,7 +113,7 @@ func (c *Console) parse() (map[content.Lang]*template.Template, error) {
 func (c *Console) funcs(l content.Lang) template.FuncMap {
 	w := wording{lib: c.Lib, lang: l, now: func() time.Time { return c.Now().In(c.Location) }, in: c.Location}
 	return template.FuncMap{
-		"t": w.text, "label": w.label, "ago": w.ago, "exact": w.exact, "clock": w.clock, "day": w.day, "size": w.size, "length": w.length,
+		"t": w.text, "label": w.label, "ago": w.ago, "since": w.since, "exact": w.exact, "clock": w.clock, "day": w.day, "size": w.size, "length": w.length,
 		"office": w.office, "event": w.event,
 		"lang": func() content.Lang { return l }, "dir": l.Dir,
 		"asset":    func(name string) string { return "/console/static/" + c.assets[name].version + "/" + name },
@@ -181,6 +182,20 @@ func (w wording) ago(t time.Time) (string, error) {
 		return w.text("console.ago.days", "n", days(t, now))
 	}
 	return w.date(t)
+}
+
+// since is for how long something has lasted.
+func (w wording) since(t time.Time) (string, error) {
+	switch d := w.now().Sub(t); {
+	case d < time.Minute:
+		return w.text("console.since.now")
+	case d < time.Hour:
+		return w.text("console.since.minutes", "n", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return w.text("console.since.hours", "n", int(d.Hours()))
+	default:
+		return w.text("console.since.days", "n", int(d.Hours()/24))
+	}
 }
 
 // days is how many midnights lie between two times of the same zone.

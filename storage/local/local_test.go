@@ -238,6 +238,7 @@ func TestKilledProgramLeavesNothingInTheWay(t *testing.T) {
 			orphan := postmaster(t, dir)
 			// A stopped process cannot act on the signal it gets: it is a server that takes its time to end.
 			must(t, syscall.Kill(orphan, syscall.SIGSTOP))
+			t.Cleanup(func() { syscall.Kill(orphan, syscall.SIGCONT) })
 			must(t, program.Process.Kill())
 			program.Wait()
 			var log journal

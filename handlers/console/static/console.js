@@ -192,6 +192,21 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(e.target)) menu.open = false;
   });
 
+  // A tab that nobody sees needs no stream: browsers allow only a few to one host. Seen again, it connects again, and is
+  // told to look anew.
+  let sources = [];
+  htmx.createEventSource = (url) => {
+    const source = new EventSource(url);
+    sources = sources.filter((s) => s.readyState !== EventSource.CLOSED).concat(source);
+    return source;
+  };
+  document.addEventListener("visibilitychange", () => {
+    for (const source of sources) {
+      if (document.hidden) source.close();
+      else if (source.readyState === EventSource.CLOSED) source.onerror?.(new Event("error"));
+    }
+  });
+
   // Losing the connection is said, once it has lasted.
   const offline = document.querySelector(".offline");
   let lost = 0;
