@@ -108,7 +108,7 @@ func identifyLatin(text string) (string, float64) {
 	if tag == "" {
 		return "fr", 0.2
 	}
-	share := best / (best + second)
+	share := best * best / (best*best + second*second)
 	evidence := best / (best + 0.35*float64(len(words)))
 	return tag, min(1, share*(0.35+0.65*min(1, evidence*1.5)))
 }

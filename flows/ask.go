@@ -13,7 +13,7 @@ func ask() Flow {
 	return Flow{
 		Name: "ask",
 		States: map[string]State{
-			"asking":   {Say: "ask.asking", Read: []Read{Options{"menu.menu"}, Find{}}},
+			"asking":   {Say: "ask.asking", Read: []Read{Options{"menu.officer", "menu.menu"}, Find{}}},
 			"held":     {Pass: Pass{Find{}.yields(), findHeld}},
 			"answered": {Tell: tellAnswered, Read: []Read{Options{"ask.more", "useful.yes", "useful.no"}, Find{}}},
 			"more":     {Tell: tellMore, Read: []Read{Options{"useful.yes", "useful.no"}, Find{}}},

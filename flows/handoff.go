@@ -16,7 +16,7 @@ func handoff(form *content.Form) Flow {
 			"start":     {Pass: Pass{[]string{"unagreed", "case", "live", "commune", "words"}, startHandoff}},
 			"unagreed":  {Do: func(t *step) { t.set("goal", "menu.officer") }, Pass: Pass{[]string{"ask"}, func(*step) string { return "ask" }}},
 			"words":     {Say: "handoff.words", Read: []Read{Words{}}},
-			"send":      {Do: openCase, Pass: Pass{[]string{"sent"}, func(*step) string { return "sent" }}},
+			"send":      {Do: func(t *step) { openCase(t); t.relay() }, Pass: Pass{[]string{"sent"}, func(*step) string { return "sent" }}},
 			"waiting":   {Tell: tellWaiting, Read: []Read{Options{"handoff.cancel", "menu.menu"}, Relayed{}}},
 			"live":      {Tell: func(t *step) { t.say("handoff.claimed", t.caseSlots(), nil) }, Read: []Read{Relayed{}}},
 			"confirm":   {Tell: tellConfirm, Read: []Read{Options{"withdraw.yes", "withdraw.no"}}},
@@ -51,7 +51,7 @@ func startHandoff(t *step) string {
 	switch {
 	case t.s.Consent != "yes":
 		return "unagreed"
-	case t.open():
+	case t.open() && (t.s.Slots["commune"] != "" || t.s.Slots["case.state"] == "claimed"):
 		return strings.Replace(waitingOrLive(t), "waiting", "case", 1)
 	case t.s.Slots["commune"] == "":
 		return "commune"
@@ -113,9 +113,6 @@ func (Relayed) hear(t *step) string {
 // openCase opens the case with what is known, or completes the open one, and says its reference.
 func openCase(t *step) {
 	t.openWith("")
-	if t.in.Choice == "" {
-		t.relay()
-	}
 	t.s.Pending = ""
 	t.say("intake.opened", t.caseSlots(), nil)
 }

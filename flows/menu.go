@@ -9,13 +9,12 @@ func menu() Flow {
 		States: map[string]State{
 			"menu": {Tell: tellMenu, Read: []Read{Find{}}},
 			// stopped is a person who asked for silence: nothing is sent until they write again.
-			"stopped": {Do: quiet, Tell: func(t *step) { t.say("stopped", nil, nil) }, Read: []Read{Find{}}},
+			"stopped": {Do: quiet, Tell: func(t *step) { t.say("stopped", nil, nil) }},
 		},
 		Moves: Moves{
-			move("found", "ask/answered", "menu", "stopped"),
-			move("several", "ask/choosing", "menu", "stopped"),
+			move("found", "ask/answered", "menu"),
+			move("several", "ask/choosing", "menu"),
 			move("missed", "ask/missed", "menu"),
-			move("missed", "menu", "stopped"),
 		},
 	}
 }

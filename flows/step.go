@@ -115,6 +115,9 @@ func (t *step) person() {
 	if i := strings.LastIndexByte(t.in.Choice, '|'); i >= 0 {
 		t.in.Choice = t.in.Choice[i+1:]
 	}
+	if t.at("menu", "stopped") { // who writes again is heard again
+		t.s.State = "menu"
+	}
 	switch {
 	case t.in.Edited:
 		t.edited(first)
@@ -144,6 +147,10 @@ func (t *step) firstContact() {
 		t.speak(l, "words")
 	} else if l := content.Lang(t.in.Slots["hint.lang"]); l.Known() && t.in.Text != "" {
 		t.speak(l, "phone")
+	}
+	if t.s.Lang == "" && t.b.lib.Danger(t.in.Text) != "" { // no time to ask: the likeliest language
+		tag, _ := content.Identify(t.in.Text)
+		t.speak(langOf(tag), "words")
 	}
 	t.s.Flow, t.s.State = "welcome", "language" // so that danger and files have a place to return to
 	if t.s.Lang != "" {
@@ -405,6 +412,8 @@ func (t *step) miss() {
 	for _, r := range t.reads() {
 		if f, ok := r.(Field); ok && t.b.lib.HasPage("miss."+f.Kind) {
 			page = "miss." + f.Kind
+		} else if ok && t.s.Slots["contact.ask"] != "" {
+			page = "miss.number"
 		}
 		if _, ok := r.(Place); ok {
 			page = "miss.commune"
@@ -602,14 +611,20 @@ func recognise(text string) (content.Lang, bool) {
 		return "", false
 	}
 	tag, confidence := content.Identify(text)
-	l := content.Lang(tag)
-	switch tag {
-	case "ary-Latn":
-		l = content.Darija
-	case "shi-Latn", "tzm", "tzm-Latn", "zgh-Tfng", "kab":
-		l = content.Tachelhit
+	return langOf(tag), tag != "" && confidence >= sureOfLanguage
+}
+
+// langOf is the language in which a person who writes in a recognised one is answered.
+func langOf(tag string) content.Lang {
+	switch l := content.Lang(tag); {
+	case tag == "ary-Latn":
+		return content.Darija
+	case strings.HasPrefix(tag, "shi"), strings.HasPrefix(tag, "tzm"), strings.HasPrefix(tag, "zgh"), tag == "kab":
+		return content.Tachelhit
+	case l.Known():
+		return l
 	}
-	return l, l.Known() && confidence >= sureOfLanguage
+	return content.French
 }
 
 // sureOfLanguage is the confidence from which a recognised language is taken without asking.

@@ -42,7 +42,7 @@ type Scale struct{}
 func (Scale) yields() []string { return []string{"rated", "commented"} }
 
 func (Scale) offers(*step) []string {
-	return []string{"survey.5", "survey.4", "survey.3", "survey.2", "survey.1"}
+	return []string{"survey.1", "survey.2", "survey.3", "survey.4", "survey.5"}
 }
 
 func (Scale) press(t *step, id string) string {

@@ -225,7 +225,13 @@ func sameLanguage(ours, theirs string) bool {
 	if t := ourTag(theirs); t != "" {
 		theirs = t
 	}
-	return ours == theirs || ours == "shi" && theirs == "shi-Latn"
+	switch theirs {
+	case "ber-Latn":
+		return ours == "shi" || ours == "kab" || ours == "tzm"
+	case "ber-Tfng":
+		return strings.HasSuffix(ours, "-Tfng")
+	}
+	return ours == theirs
 }
 
 // printRows prints a table with aligned columns.

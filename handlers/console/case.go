@@ -255,9 +255,11 @@ func (c *Console) media(w http.ResponseWriter, r *http.Request, who *bot.Officer
 	h.Set("Content-Disposition", how)
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", "private, no-store")
-	if sort != "pdf" { // the browser's own reader of these would be locked in, too
-		h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	policy := "default-src 'none'; sandbox; frame-ancestors 'none'"
+	if sort == "pdf" { // what the browser's own reader needs
+		policy = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 	}
+	h.Set("Content-Security-Policy", policy)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.Data))
 	return nil
 }

@@ -730,8 +730,21 @@ func TestQueueOrder(t *testing.T) {
 	if doc := b.page("/console/?q=AG-0000-00"); !strings.Contains(text(doc), "ne semble pas juste") {
 		t.Error("a slip in a reference is not said")
 	}
-	if got := len(b.must("/console/")); got > 100_000 {
-		t.Errorf("the first page has %d bytes", got)
+}
+
+// TestFirstPage weighs the queue with all that it loads, before compression.
+func TestFirstPage(t *testing.T) {
+	w := newWorld(t)
+	for range 12 {
+		w.arrive(arrival{words: "Bonjour, je voudrais savoir quels papiers il faut pour renouveler ma carte de séjour."})
+	}
+	b := w.browser("amina")
+	weight := len(b.must("/console/"))
+	for _, n := range all(b.page("/console/"), func(n *html.Node) bool { return n.Data == "script" || n.Data == "link" }) {
+		weight += len(b.must(attr(n, "src") + attr(n, "href")))
+	}
+	if weight < 50_000 || weight > 100_000 {
+		t.Errorf("the first page weighs %d bytes", weight)
 	}
 }
 

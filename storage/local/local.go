@@ -145,6 +145,13 @@ func socketFolder(near, name, temp string, uid, gid int) (string, error) {
 	return dir, nil
 }
 
+// leave removes a socket folder that is not under home. One that is not empty stays: a server may be in it still.
+func leave(dir, home string) {
+	if filepath.Dir(dir) != home {
+		_ = os.Remove(dir)
+	}
+}
+
 // ownFolder makes dir a 0700 folder of uid and gid. A folder that is there already is accepted only if it is theirs or
 // this process's own: under a shared temporary folder anybody may have put it there first.
 func ownFolder(dir string, uid, gid int) error {

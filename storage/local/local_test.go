@@ -354,10 +354,19 @@ func TestLogShowsNobody(t *testing.T) {
 }
 
 func TestLongDataFolder(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("a-long-name-", 10))
-	s := startPostgres(t, Options{Dir: dir, Fast: true})
-	query(t, s.URL, `select 1`)
-	must(t, startRedis(t, Options{Dir: dir}).Ping(patiently(t)).Err())
+	t.Setenv("TMPDIR", open(t))
+	o := Options{Dir: filepath.Join(t.TempDir(), strings.Repeat("a-long-name-", 10)), Fast: true}
+	pg, err := StartPostgres(patiently(t), o)
+	must(t, err)
+	query(t, pg.URL, `select 1`)
+	rd, err := StartRedis(patiently(t), o)
+	must(t, err)
+	must(t, redisClient(t, rd.URL).Ping(patiently(t)).Err())
+	must(t, pg.Stop(patiently(t)))
+	must(t, rd.Stop(patiently(t)))
+	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "baom-????????????????")); err != nil || len(left) != 0 {
+		t.Errorf("socket folders left behind: %v %v", left, err)
+	}
 }
 
 func TestSocketFolderOfSomebodyElseIsRefused(t *testing.T) {

@@ -66,7 +66,11 @@ func StartPostgres(ctx context.Context, o Options) (*Server, error) {
 		held.Close()
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
-	stop := func(ctx context.Context) error { return errors.Join(c.server.stop(ctx), held.Close()) }
+	stop := func(ctx context.Context) error {
+		err := c.server.stop(ctx)
+		leave(c.run, c.home)
+		return errors.Join(err, held.Close())
+	}
 	return &Server{URL: c.url(database), Kind: "postgres", stop: once(stop)}, nil
 }
 

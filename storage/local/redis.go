@@ -90,7 +90,11 @@ func startRedisServer(ctx context.Context, o Options, home string) (*Server, err
 		return nil, fmt.Errorf("%w %s", errors.Join(err, p.stop(hurry)), logTail(logFile, offset))
 	}
 	o.Log.Info("private redis started", "program", program)
-	return &Server{URL: (&url.URL{Scheme: "unix", Path: sock}).String(), Kind: "redis-server", stop: p.stop}, nil
+	return &Server{URL: (&url.URL{Scheme: "unix", Path: sock}).String(), Kind: "redis-server", stop: func(ctx context.Context) error {
+		err := p.stop(ctx)
+		leave(run, home)
+		return err
+	}}, nil
 }
 
 // ask connects to the socket once and puts a question. go-redis by itself dials five times and logs each failure.
