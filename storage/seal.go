@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,8 +27,9 @@ const keySize = 32
 // A vault seals and opens. The office's key is opened once, at the start; people's keys are opened when needed and
 // a bounded number of them remembered.
 type vault struct {
-	office  tink.AEAD
-	hashKey []byte
+	office       tink.AEAD
+	hashKey      []byte
+	installation string // names this record among others, without saying anything of its keys
 
 	mu     sync.Mutex
 	byID   map[int64]*list.Element
@@ -79,7 +81,8 @@ func newVault(ctx context.Context, db querier, secret []byte) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &vault{office: office, hashKey: hashKey, byID: map[int64]*list.Element{}, recent: list.New()}, nil
+	id := sha256.Sum256(wrapped)
+	return &vault{office: office, hashKey: hashKey, installation: hex.EncodeToString(id[:6]), byID: map[int64]*list.Element{}, recent: list.New()}, nil
 }
 
 // newKey makes a person's key, wrapped for the record.

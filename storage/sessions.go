@@ -16,6 +16,7 @@ import (
 // everything works without.
 type live struct {
 	client *redis.Client
+	prefix string // of every key: two installations may share a Redis
 	log    *slog.Logger
 	told   atomic.Int64 // unix second of the last complaint
 	away   atomic.Int64 // unix nanosecond until which Redis is not asked, after it did not answer
@@ -32,7 +33,7 @@ if #had < 8 or had < string.sub(ARGV[1], 1, 8) then
 end
 return 0`)
 
-func newLive(url string, log *slog.Logger) (*live, error) {
+func newLive(url, installation string, log *slog.Logger) (*live, error) {
 	if url == "" {
 		return &live{log: log}, nil
 	}
@@ -41,7 +42,7 @@ func newLive(url string, log *slog.Logger) (*live, error) {
 		return nil, fmt.Errorf("BAOM_REDIS_URL cannot be read: it is written redis://host:6379/0")
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries, o.DialerRetries = time.Second, 500*time.Millisecond, 500*time.Millisecond, -1, 1
-	return &live{client: redis.NewClient(o), log: log}, nil
+	return &live{client: redis.NewClient(o), prefix: "baom:" + installation + ":session:", log: log}, nil
 }
 
 func (l *live) close() {
@@ -56,14 +57,14 @@ func (l *live) absent() bool {
 	return l.client == nil || time.Now().UnixNano() < l.away.Load()
 }
 
-func liveKey(conversation int64) string { return "baom:session:" + strconv.FormatInt(conversation, 10) }
+func (l *live) key(conversation int64) string { return l.prefix + strconv.FormatInt(conversation, 10) }
 
 // get is the sealed session at exactly that revision, or nil.
 func (l *live) get(ctx context.Context, conversation, rev int64) []byte {
 	if l.absent() {
 		return nil
 	}
-	data, err := l.client.Get(ctx, liveKey(conversation)).Bytes()
+	data, err := l.client.Get(ctx, l.key(conversation)).Bytes()
 	if err != nil && err != redis.Nil {
 		l.complain(err)
 	}
@@ -79,7 +80,7 @@ func (l *live) put(ctx context.Context, conversation, rev int64, sealed []byte) 
 		return
 	}
 	data := append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(sealed)), uint64(rev)), sealed...)
-	if err := newer.Run(ctx, l.client, []string{liveKey(conversation)}, data, liveFor.Milliseconds()).Err(); err != nil {
+	if err := newer.Run(ctx, l.client, []string{l.key(conversation)}, data, liveFor.Milliseconds()).Err(); err != nil {
 		l.complain(err)
 	}
 }
@@ -88,7 +89,7 @@ func (l *live) drop(ctx context.Context, conversation int64) {
 	if l.absent() {
 		return
 	}
-	if err := l.client.Del(ctx, liveKey(conversation)).Err(); err != nil {
+	if err := l.client.Del(ctx, l.key(conversation)).Err(); err != nil {
 		l.complain(err)
 	}
 }

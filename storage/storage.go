@@ -104,7 +104,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if s.vault, err = newVault(ctx, s.pool, o.Secret); err != nil {
 		return err
 	}
-	s.live, err = newLive(o.RedisURL, o.Log)
+	s.live, err = newLive(o.RedisURL, s.vault.installation, o.Log)
 	return err
 }
 

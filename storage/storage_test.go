@@ -638,11 +638,48 @@ func TestLock(t *testing.T) {
 		t.Errorf("taken twice: %v", err)
 	}
 	release()
-	if r, ok, err := s.Lock(t.Context(), "telegram"); !ok || err != nil {
-		t.Errorf("not free again: %v", err)
-	} else {
-		r()
+	again(t, func() error { // the server lets go when it notices the closed connection
+		r, ok, err := s.Lock(t.Context(), "telegram")
+		if err == nil && !ok {
+			return errors.New("not free again")
+		}
+		if ok {
+			r()
+		}
+		return err
+	})
+}
+
+// TestForeignRedis shows that a session in Redis that this record cannot open, as after a restored backup or with another
+// installation's Redis, is passed over for the row's.
+func TestForeignRedis(t *testing.T) {
+	storagetest.RealRedis(t)
+	db, redisURL := storagetest.Env(t)
+	s := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redisURL})
+	receive(t, s, entry("7", 1, "un"))
+	drain(t, s, echo)
+	o, err := redis.ParseURL(redisURL)
+	if err != nil {
+		t.Fatal(err)
 	}
+	client := redis.NewClient(o)
+	defer client.Close()
+	keys, err := client.Keys(t.Context(), "baom:*:session:*").Result()
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("keys %v, %v", keys, err)
+	}
+	for _, k := range keys {
+		value := []byte(client.Get(t.Context(), k).Val())
+		value[len(value)-1] ^= 1
+		client.Set(t.Context(), k, value, 0)
+	}
+	receive(t, s, entry("7", 2, "deux"))
+	drain(t, s, func(sess flows.Session, e bot.Entry) bot.Turn {
+		if sess.Misses != 1 {
+			t.Errorf("the session is %+v", sess)
+		}
+		return echo(sess, e)
+	})
 }
 
 func BenchmarkReceive(b *testing.B) {

@@ -117,8 +117,12 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, h *hand) error {
 		if h.aead, err = s.vault.open(h.person, wrapped); err != nil {
 			return err
 		}
-		if live != nil {
-			session = live
+		if live != nil && unseal(h.aead, "session", h.person, live, &h.session) != nil {
+			// Not ours, or broken: the row has the session.
+			if err := tx.QueryRow(ctx, `select session from conversations where id = $1`, h.id).Scan(&session); err != nil {
+				return err
+			}
+			h.session = flows.Session{}
 		}
 		h.entry.ID = h.message
 		if openCase != nil {
