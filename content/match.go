@@ -49,7 +49,7 @@ func (lib *Library) finish() {
 }
 
 // Match is the option that a person means by plain words: one whose label, in any language, or one of whose words is
-// what they wrote; else the only one whose label or words stand in what they wrote; else the only one that differs by
+// what they wrote; else the only one whose label or words are most of what they wrote; else the only one that differs by
 // a slip of one letter. ok is false where none or several are meant.
 func (lib *Library) Match(text string, options []string) (id string, ok bool) {
 	said := Fold(text)
@@ -65,8 +65,8 @@ func (lib *Library) Match(text string, options []string) (id string, ok bool) {
 	padded := " " + said + " "
 	for _, o := range options {
 		for _, n := range lib.names[o] {
-			if len(n) < 3 || !strings.Contains(padded, " "+n+" ") {
-				continue
+			if len(n) < 3 || 2*len(n) < len(said) || !strings.Contains(padded, " "+n+" ") {
+				continue // a word in passing is not a choice
 			}
 			switch {
 			case len(n) > length:

@@ -313,6 +313,10 @@ func (t *step) words() {
 		t.press(id)
 		return
 	}
+	if id, ok := t.menuWords(); ok {
+		t.press(id)
+		return
+	}
 	if t.read(func(r Read) string { return r.hear(t) }) {
 		return
 	}
@@ -320,6 +324,21 @@ func (t *step) words() {
 		return
 	}
 	t.miss()
+}
+
+// menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.
+func (t *step) menuWords() (id string, ok bool) {
+	for _, r := range t.reads() {
+		switch r := r.(type) {
+		case Field:
+			if r.Kind == "words" || r.Kind == "name" {
+				return "", false
+			}
+		case Words, Relayed, Comment, Scale:
+			return "", false
+		}
+	}
+	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.officer", "menu.data"})
 }
 
 // command obeys one of the words that work everywhere.

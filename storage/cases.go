@@ -320,18 +320,18 @@ func (s *Store) writeChange(ctx context.Context, tx pgx.Tx, k *caseRow, work bot
 		}
 		return tx.SendBatch(ctx, b).Close()
 	}
+	for _, m := range work.Messages {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+			return err
+		}
+		told.add(bot.TopicOutbox(k.Channel))
+	}
 	for _, l := range work.Lines {
 		sealed, err := seal(k.aead, "line", k.person, body{Text: l.Text, Name: l.Name, Event: l.Event, Slots: l.Slots})
 		if err != nil {
 			return err
 		}
 		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, k.conversation, k.ID, l.Author, sealed, now)
-	}
-	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
-			return err
-		}
-		told.add(bot.TopicOutbox(k.Channel))
 	}
 	for _, e := range work.Entries {
 		if e.Input.At.IsZero() {

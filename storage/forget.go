@@ -120,6 +120,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 		and not exists (select 1 from outbox o where o.message = m.id)`, now.Add(-r.Fleeting)); err != nil {
 		return 0, fmt.Errorf("purge words that are not to be kept: %w", err)
 	}
+	if _, err := s.pool.Exec(ctx, `delete from sessions where expiry < $1`, now); err != nil {
+		return 0, fmt.Errorf("purge log-ins that have expired: %w", err)
+	}
 	for {
 		rows, err := s.pool.Query(ctx, `
 			select c.id, c.person from conversations c join people p on p.id = c.person

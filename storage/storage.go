@@ -88,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		pool.Close()
 		return nil, err
 	}
-	s.officers = pgxstore.New(pool)
+	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge clears what has expired
 	s.hub = newHub(pool, o.Log)
 	return s, nil
 }
@@ -110,7 +110,6 @@ func (s *Store) open(ctx context.Context, o Options) error {
 
 // Close lets go of every connection.
 func (s *Store) Close() {
-	s.officers.StopCleanup()
 	s.hub.close()
 	s.live.close()
 	s.pool.Close()

@@ -26,7 +26,7 @@ func TestImports(t *testing.T) {
 	only := map[string]string{ // module prefix → the packages that may import it
 		"github.com/looplab/fsm":     "baom/flows",
 		"github.com/jackc/pgx":       "baom/storage baom/storage/local",
-		"github.com/redis/go-redis":  "baom/storage",
+		"github.com/redis/go-redis":  "baom/storage baom/storage/local",
 		"github.com/go-telegram/bot": "baom/handlers/telegram",
 	}
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "baom/...").Output()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,7 +105,8 @@ func template() string { return fmt.Sprintf("template_%d", os.Getpid()) }
 func launch() (r rig) {
 	ctx := context.Background()
 	log := slog.New(slog.DiscardHandler)
-	dir, err := os.MkdirTemp("", "baom-test-")
+	sweep()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("baom-test-%d-", os.Getpid()))
 	if err != nil {
 		return rig{err: err}
 	}
@@ -130,6 +132,17 @@ func launch() (r rig) {
 	}
 	r.err = storage.Migrate(ctx, withName(r.postgres, template()))
 	return r
+}
+
+// sweep removes what test programs that have ended left behind: their servers ended with them.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "baom-test-*-*"))
+	for _, dir := range dirs {
+		var pid int
+		if _, err := fmt.Sscanf(filepath.Base(dir), "baom-test-%d-", &pid); err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) != nil {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 // withName is a connection URL with another database's name.
