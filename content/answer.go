@@ -3,17 +3,53 @@ package content
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
 )
 
-// maxBody is the length of an answer for a chat, in characters.
-const maxBody = 900
+// The lengths of an answer for a chat, and of the text that is read on demand, in characters.
+const (
+	maxBody = 900
+	maxMore = 3000
+)
 
-// front is the front matter of an answer's file, the French master or a translation.
-type front struct {
+// fewestAsks is how many French phrasings an answer needs to be found.
+const fewestAsks = 3
+
+// An Answer is one entry of the content base: who has the right, the steps, the papers, the cost, the delay, where.
+type Answer struct {
+	ID         string
+	Profiles   []string // whom it concerns; empty: everybody
+	Needs      []string // codes
+	Then       []string // ids of follow-ups
+	Structures []string // ids in the directory
+	Law        []string
+	Sources    []Source
+	Confidence string // high, medium, low
+	Reviewed   time.Time
+	ReviewBy   time.Time
+	Title      Text
+	Body       Text                // Markdown, 900 characters at most
+	More       Text                // what is read on demand, or nothing
+	Ask        map[string][]string // phrasings by language tag (fr, ar, en, es, ary, ary-Latn, shi)
+	Status     map[Lang]string     // draft or reviewed, of each language it is told in
+	Stale      map[Lang]bool       // translated from an earlier French text
+
+	revision string
+}
+
+// A Source is where a fact of an answer comes from.
+type Source struct {
+	URL  string
+	Seen string // the day it was read, such as 2026-11-24
+	Says string
+}
+
+// A master is the front matter of an answer in French.
+type master struct {
 	ID         string
 	Profiles   []string
 	Needs      []string
@@ -26,77 +62,114 @@ type front struct {
 	Confidence string
 	Reviewed   string
 	ReviewBy   string `yaml:"review-by"`
-	Status     string
-	From       string
 }
 
-// splitFront parts a file into front matter, body and what follows the "more" line.
-func splitFront(data string) (matter, body, more string, ok bool) {
+// A translation is the front matter of an answer in another language.
+type translation struct {
+	Title  string
+	Ask    map[string][]string
+	Status string
+	From   string // revision of the French text it was made from
+}
+
+// splitFront parts a file into front matter, body and what follows the "more" line; at is the line on which the body
+// begins.
+func splitFront(data string) (matter, body, more string, at int, ok bool) {
 	data = strings.ReplaceAll(strings.TrimPrefix(data, "\ufeff"), "\r\n", "\n")
 	rest, found := strings.CutPrefix(data, "---\n")
 	if !found {
-		return "", "", "", false
+		return "", "", "", 0, false
 	}
 	matter, body, ok = strings.Cut(rest, "\n---\n")
 	if !ok {
-		return "", "", "", false
+		return "", "", "", 0, false
 	}
+	at = 3 + strings.Count(matter, "\n") + 1
 	body, more, _ = strings.Cut(body, "\n<!-- more -->\n")
-	return matter, strings.TrimSpace(body), strings.TrimSpace(more), true
+	trimmed := strings.TrimLeft(body, " \t\n")
+	at += strings.Count(body[:len(body)-len(trimmed)], "\n")
+	return matter, strings.TrimSpace(body), strings.TrimSpace(more), at, true
 }
 
 // readAnswers reads the French masters, then the translations.
 func (r *reader) readAnswers() {
-	masters := r.glob("answers/fr/*.md")
-	for _, name := range masters {
-		if f, body, more, ok := r.answerFile(name); ok {
+	for _, name := range r.glob("answers/fr/*.md") {
+		var f master
+		if body, more, ok := r.answerFile(name, &f); ok {
 			r.master(name, f, body, more)
 		}
 	}
-	for _, lang := range Langs() {
+	for _, name := range r.glob("answers/*/*.md") {
+		lang := Lang(path.Base(path.Dir(name)))
 		if lang == French {
 			continue
 		}
-		for _, name := range r.glob("answers/" + string(lang) + "/*.md") {
-			if f, body, more, ok := r.answerFile(name); ok {
-				r.translation(name, lang, f, body, more)
-			}
+		if !lang.Known() {
+			r.fault(name, 0, "%q is not a language: %v", lang, Langs())
+			continue
+		}
+		var f translation
+		if body, more, ok := r.answerFile(name, &f); ok {
+			r.translation(name, lang, f, body, more)
 		}
 	}
 	slices.SortFunc(r.lib.answers, func(a, b *Answer) int { return strings.Compare(a.ID, b.ID) })
 }
 
-func (r *reader) answerFile(name string) (f front, body, more string, ok bool) {
-	data, _ := r.top(name)
-	matter, body, more, ok := splitFront(string(data))
+// answerFile reads a file of an answer: its front matter into front, and its texts.
+func (r *reader) answerFile(name string, front any) (body, more string, ok bool) {
+	data, ok := r.top(name)
 	if !ok {
-		r.fault(name, 1, "begins with --- and front matter that ends with a line ---")
-		return f, "", "", false
+		return "", "", false
 	}
-	if !r.yaml(name, []byte(matter), &f) {
-		return f, "", "", false
+	matter, body, more, at, ok := splitFront(string(data))
+	if !ok {
+		r.fault(name, 1, "should begin with a line --- and front matter that ends with a line ---")
+		return "", "", false
 	}
+	root := r.tree(name, 2, []byte(matter))
+	if root == nil || !r.decode(name, root, front) {
+		return "", "", false
+	}
+	r.trees[name] = root
 	if body == "" {
-		r.fault(name, 0, "has no text")
-		return f, "", "", false
+		r.fault(name, at, "has no text")
+		return "", "", false
 	}
 	if n := len([]rune(body)); n > maxBody {
-		r.fault(name, 0, "has %d characters; a chat takes %d at most: put the rest after a line <!-- more -->", n, maxBody)
+		r.fault(name, at, "has %d characters; a chat takes %d at most: put the rest after a line <!-- more -->", n, maxBody)
 	}
-	return f, body, more, true
+	if n := len([]rune(more)); n > maxMore {
+		r.fault(name, at, "has %d characters after <!-- more -->; a chat takes %d at most", n, maxMore)
+	}
+	for _, u := range unsupported(body) {
+		r.fault(name, at+u.line, "%s", u.msg)
+	}
+	moreAt := 1
+	if before, _, cut := strings.Cut(string(data), "<!-- more -->"); cut {
+		moreAt = 2 + strings.Count(before, "\n")
+	}
+	for _, u := range unsupported(more) {
+		r.fault(name, moreAt+u.line, "%s", u.msg)
+	}
+	return body, more, true
 }
 
-func (r *reader) master(name string, f front, body, more string) {
-	id := strings.TrimSuffix(path.Base(name), ".md")
-	a := &Answer{ID: f.ID, Profiles: f.Profiles, Needs: f.Needs, Title: Text{French: f.Title}, Ask: f.Ask, Then: f.Then, Structures: f.Structures,
-		Law: f.Law, Sources: f.Sources, Confidence: f.Confidence, Body: Text{French: body}, More: Text{French: more},
+// master takes a French text in.
+func (r *reader) master(name string, f master, body, more string) {
+	a := &Answer{ID: f.ID, Profiles: f.Profiles, Needs: f.Needs, Title: Text{French: f.Title}, Ask: map[string][]string{}, Then: f.Then,
+		Structures: f.Structures, Law: f.Law, Sources: f.Sources, Confidence: f.Confidence, Body: Text{French: body}, More: Text{},
 		Status: map[Lang]string{French: "reviewed"}, Stale: map[Lang]bool{}, revision: revision(body)}
-	if a.Ask == nil {
-		a.Ask = map[string][]string{}
+	if more != "" {
+		a.More[French] = more
 	}
 	fault := func(key, format string, args ...any) { r.fault(name, r.line(name, key), format, args...) }
-	if f.ID != id {
-		fault("id", "the id is %q, the file's name says %q", f.ID, id)
+	if id := strings.TrimSuffix(path.Base(name), ".md"); f.ID != id {
+		fault("id", "the id is %q, but the file's name says %q", f.ID, id)
+		return
+	}
+	if !isID("answer." + f.ID) {
+		fault("id", "an id has letters, digits and . - + _ alone, %d at most", maxID-len("answer."))
 	}
 	if f.Title == "" {
 		fault("title", "has no title")
@@ -104,13 +177,13 @@ func (r *reader) master(name string, f front, body, more string) {
 	if len(f.Sources) == 0 {
 		fault("sources", "has no source")
 	}
-	for _, s := range f.Sources {
-		if _, err := time.Parse(time.DateOnly, s.Seen); err != nil || s.URL == "" {
-			fault("sources", "a source has a url and the day it was seen, such as 2026-11-24")
+	for i, s := range f.Sources {
+		if !isDay(s.Seen) || !isURL(s.URL) {
+			r.fault(name, r.line(name, "sources", i), "a source has a url and the day on which it was seen, such as 2026-11-24")
 		}
 	}
-	if !slices.Contains([]string{"high", "medium", "low"}, f.Confidence) {
-		fault("confidence", "confidence is high, medium or low, not %q", f.Confidence)
+	if !slices.Contains(confidences, f.Confidence) {
+		fault("confidence", "confidence is one of %s, not %q", strings.Join(confidences, ", "), f.Confidence)
 	}
 	var err error
 	if a.Reviewed, err = time.Parse(time.DateOnly, f.Reviewed); err != nil {
@@ -118,15 +191,19 @@ func (r *reader) master(name string, f front, body, more string) {
 	}
 	if a.ReviewBy, err = time.Parse(time.DateOnly, f.ReviewBy); err != nil {
 		fault("review-by", "review-by is a day such as 2027-11-24, not %q", f.ReviewBy)
+	} else if !a.ReviewBy.After(a.Reviewed) {
+		fault("review-by", "review-by comes before reviewed")
 	}
-	if n := len(f.Ask["fr"]); n < 3 {
-		fault("ask", "has %d French phrasings; it takes three at least", n)
+	r.asks(name, a, f.Ask)
+	if n := len(a.Ask["fr"]); n < fewestAsks {
+		fault("ask", "has %d French phrasings; it takes %d at least", n, fewestAsks)
 	}
 	r.lib.answers = append(r.lib.answers, a)
 	r.lib.byID[a.ID] = a
 }
 
-func (r *reader) translation(name string, lang Lang, f front, body, more string) {
+// translation takes a text in another language in.
+func (r *reader) translation(name string, lang Lang, f translation, body, more string) {
 	id := strings.TrimSuffix(path.Base(name), ".md")
 	a := r.lib.byID[id]
 	if a == nil {
@@ -142,20 +219,30 @@ func (r *reader) translation(name string, lang Lang, f front, body, more string)
 	a.Title[lang], a.Body[lang], a.Status[lang] = f.Title, body, f.Status
 	if more != "" {
 		a.More[lang] = more
+	} else if a.More[French] != "" {
+		r.warn(name, 0, "does not have the part after <!-- more --> that the French text has")
 	}
-	for tag, list := range f.Ask {
-		a.Ask[tag] = append(a.Ask[tag], list...)
-	}
+	r.asks(name, a, f.Ask)
 	if f.From != a.revision {
 		a.Stale[lang] = true
 		r.warn(name, r.line(name, "from"), "was translated from revision %q; the French text is now %q", f.From, a.revision)
 	}
 }
 
-// line is where a key of a file stands.
-func (r *reader) line(name, key string) int {
-	data, _ := r.top(name)
-	return lineOf(data, key+":")
+// asks takes phrasings in.
+func (r *reader) asks(name string, a *Answer, by map[string][]string) {
+	for _, tag := range slices.Sorted(maps.Keys(by)) {
+		if !slices.Contains(wordTags, tag) {
+			r.fault(name, r.line(name, "ask", tag), "ask: %q is not one of %s", tag, strings.Join(wordTags, ", "))
+			continue
+		}
+		for i, ask := range by[tag] {
+			if Fold(ask) == "" {
+				r.fault(name, r.line(name, "ask", tag, i), "ask: %q has no letters", ask)
+			}
+		}
+		a.Ask[tag] = append(a.Ask[tag], by[tag]...)
+	}
 }
 
 // revision names a French text, so that a translation can say what it was made from: the first eight hexadecimal

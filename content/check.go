@@ -1,47 +1,84 @@
 package content
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // check proves what has been read against itself: every translation, link, slot and code.
 func (r *reader) check() {
 	r.checkPages()
+	r.checkLabels()
+	r.checkChoices()
 	r.checkAnswers()
-	r.checkCodes()
+	r.checkNeeds()
+	r.checkOffices()
+	r.checkStructures()
+	r.checkForm()
+}
+
+// where is the place of a page or label in the first language that has it, in the order of Langs.
+func (r *reader) where(what string) Fault {
+	for _, l := range Langs() {
+		if f, ok := r.at[what+" "+string(l)]; ok {
+			return f
+		}
+	}
+	return Fault{File: "pages"}
 }
 
 func (r *reader) checkPages() {
 	for _, id := range r.lib.PageIDs() {
 		langs := r.lib.pages[id]
+		at := r.where("page " + id)
 		for _, l := range Complete() {
 			if _, ok := langs[l]; !ok {
-				r.fault("pages", 0, "page %s is missing in %s", id, l)
+				r.fault(at.File, at.Line, "page %s is missing in %s", id, l)
 			}
 		}
-		for l, p := range langs {
-			if want, got := langs[French].slots(), p.slots(); langs[French] != nil && !slices.Equal(want, got) {
-				r.fault("pages", 0, "page %s has the slots %v in %s and %v in French", id, got, l, want)
+		master, ok := langs[French]
+		if !ok {
+			continue
+		}
+		for _, l := range slices.Sorted(maps.Keys(langs)) {
+			if want, got := master.slots(), langs[l].slots(); !slices.Equal(want, got) {
+				at := r.at["page "+id+" "+string(l)]
+				r.fault(at.File, at.Line, "page %s has the slots %v, in French %v", id, got, want)
 			}
 		}
 	}
-	for id, label := range r.lib.labels {
+}
+
+func (r *reader) checkLabels() {
+	for _, id := range slices.Sorted(maps.Keys(r.lib.labels)) {
+		at := r.where("label " + id)
 		for _, l := range Complete() {
-			if label[l] == "" {
-				r.fault("pages", 0, "label %s is missing in %s", id, l)
+			if r.lib.labels[id][l] == "" {
+				r.fault(at.File, at.Line, "label %s is missing in %s", id, l)
+			}
+		}
+	}
+}
+
+func (r *reader) checkChoices() {
+	const file = "words/choices.yaml"
+	for _, id := range slices.Sorted(maps.Keys(r.lib.choices)) {
+		if r.lib.Label(id, French) == "" {
+			r.fault(file, r.line(file, id), "there is no choice %s", id)
+		}
+		for _, w := range r.lib.choices[id] {
+			if Fold(w) == "" {
+				r.fault(file, r.line(file, id), "%s: %q has no letters", id, w)
 			}
 		}
 	}
 }
 
 func (r *reader) checkAnswers() {
-	asked := map[string]string{}
+	asked := map[string]string{} // tag and folded phrasing → answer
 	for _, a := range r.lib.answers {
 		name := "answers/fr/" + a.ID + ".md"
 		for _, l := range Complete() {
@@ -49,27 +86,23 @@ func (r *reader) checkAnswers() {
 				r.warn(name, 0, "is not translated into %s", l)
 			}
 		}
-		for _, id := range a.Then {
+		for i, id := range a.Then {
 			if r.lib.byID[id] == nil {
-				r.fault(name, r.line(name, "then"), "then: there is no answer %s", id)
+				r.fault(name, r.line(name, "then", i), "then: there is no answer %s", id)
 			}
 		}
-		for _, id := range a.Structures {
+		for i, id := range a.Structures {
 			if r.lib.Structure(id) == nil {
-				r.warn(name, r.line(name, "structures"), "structures: there is no %s in the directory", id)
+				r.fault(name, r.line(name, "structures", i), "structures: there is no %s in the directory", id)
 			}
 		}
-		for _, code := range a.Needs {
-			if _, ok := r.lib.Need(code); !ok {
-				r.fault(name, r.line(name, "needs"), "needs: there is no need %s", code)
-			}
-		}
-		r.checkProfiles(name, a.Profiles)
-		for tag, list := range a.Ask {
-			for _, phrase := range list {
-				key := tag + " " + Fold(phrase)
+		r.checkNeedCodes(name, a.Needs, "needs")
+		r.checkProfiles(name, a.Profiles, "profiles")
+		for _, tag := range slices.Sorted(maps.Keys(a.Ask)) {
+			for _, ask := range a.Ask[tag] {
+				key := tag + " " + Fold(ask)
 				if other := asked[key]; other != "" && other != a.ID {
-					r.warn(name, 0, "%q is also a phrasing of %s", phrase, other)
+					r.fault(name, r.line(name, "ask", tag), "%q is also a phrasing of %s", ask, other)
 				}
 				asked[key] = a.ID
 			}
@@ -77,138 +110,209 @@ func (r *reader) checkAnswers() {
 	}
 }
 
-func (r *reader) checkProfiles(name string, profiles []string) {
+// checkProfiles and checkNeedCodes report unknown codes of a list at a path of a file.
+func (r *reader) checkProfiles(file string, profiles []string, path ...any) {
 	for _, p := range profiles {
-		if !slices.Contains([]string{"mdm", "ret", "rpt", "ad", "other"}, p) {
-			r.fault(name, 0, "there is no profile %q: mdm, ret, rpt, ad, other", p)
+		if !slices.Contains(profileIDs, p) {
+			r.fault(file, r.line(file, path...), "there is no profile %q: %s", p, strings.Join(profileIDs, ", "))
 		}
 	}
 }
 
-func (r *reader) checkCodes() {
-	seen := map[string]bool{}
-	once := func(file, what, id string) {
-		if id == "" || seen[what+id] {
-			r.fault(file, 0, "the %s %q is empty or there twice", what, id)
-		}
-		seen[what+id] = true
-	}
-	label := func(file, id string) {
-		if r.lib.Label(id, French) == "" {
-			r.fault(file, 0, "there is no label %s", id)
+func (r *reader) checkNeedCodes(file string, codes []string, path ...any) {
+	for _, c := range codes {
+		if _, ok := r.lib.Need(c); !ok {
+			r.fault(file, r.line(file, path...), "there is no need %s", c)
 		}
 	}
-	for _, n := range r.lib.needs {
-		once("needs.yaml", "need", n.ID)
-		r.checkProfiles("needs.yaml", n.Profiles)
-		label("needs.yaml", "need."+n.ID)
-		label("needs.yaml", "group."+n.Group)
+}
+
+// A register is the ids of a kind of thing, each of which may be there once.
+type register map[string]bool
+
+func (g register) take(r *reader, file string, line int, what, id string) {
+	switch {
+	case id == "":
+		r.fault(file, line, "a %s has no id", what)
+	case g[id]:
+		r.fault(file, line, "the %s %s is there twice", what, id)
 	}
-	for _, o := range r.lib.offices {
-		once("offices.yaml", "office", o.ID)
-		once("offices.yaml", "letters", o.Letters)
-		for _, l := range Complete() {
-			if o.Name[l] == "" {
-				r.fault("offices.yaml", 0, "%s has no name in %s", o.ID, l)
+	g[id] = true
+}
+
+func (r *reader) checkNeeds() {
+	const file = "needs.yaml"
+	ids := register{}
+	for i, n := range r.lib.needs {
+		line := r.line(file, i)
+		ids.take(r, file, line, "need", n.ID)
+		r.checkProfiles(file, n.Profiles, i)
+		for _, label := range []string{"need." + n.ID, "group." + n.Group} {
+			if r.lib.Label(label, French) == "" {
+				r.fault(file, line, "%s has no label %s in the pages", n.ID, label)
 			}
 		}
+		if n.Alert != "" && !slices.Contains(dangerKinds, n.Alert) {
+			r.fault(file, line, "%s: there is no danger %q: %s", n.ID, n.Alert, strings.Join(dangerKinds, ", "))
+		}
 	}
+}
+
+func (r *reader) checkOffices() {
+	const file = "offices.yaml"
 	if len(r.lib.offices) == 0 {
-		r.fault("offices.yaml", 0, "there is no office")
+		r.fault(file, 0, "there is no office")
 	}
-	for _, s := range r.lib.structs {
-		once("structures.yaml", "structure", s.ID)
+	ids, letters, called := register{}, register{}, map[string]string{}
+	for i, o := range r.lib.offices {
+		line := r.line(file, "offices", i)
+		ids.take(r, file, line, "office", o.ID)
+		letters.take(r, file, line, "pair of letters", o.Letters)
+		if strings.ContainsAny(o.Letters, "ILO") {
+			r.warn(file, r.line(file, "offices", i, "letters"), "%s: I, L and O are taken for 1 and 0 when a reference is copied by hand", o.ID)
+		}
+		for _, l := range Complete() {
+			if o.Name[l] == "" || o.Province.In(l) == "" {
+				r.fault(file, line, "%s has no name or province in %s", o.ID, l)
+			}
+		}
+		for _, n := range slices.Concat([]string{o.Name[French], o.Name[Arabic]}, o.Also) {
+			if other := called[Fold(n)]; other != "" && other != o.ID {
+				r.fault(file, line, "%q is a name of both %s and %s", n, other, o.ID)
+			}
+			called[Fold(n)] = o.ID
+		}
+	}
+	for i, c := range r.lib.communes {
+		line := r.line(file, "communes", i)
+		if c.Name[French] == "" || c.Name[Arabic] == "" {
+			r.fault(file, line, "a commune has no name in French or Arabic")
+		}
+		for _, n := range slices.Concat([]string{c.Name[French], c.Name[Arabic]}, c.Also) {
+			if other := called[Fold(n)]; other != "" && other != c.Office {
+				r.warn(file, line, "%q leads to %s already, not to %s", n, other, c.Office)
+			} else if n != "" {
+				called[Fold(n)] = c.Office
+			}
+		}
+		if c.Office != "" && r.lib.Office(c.Office) == nil {
+			r.fault(file, line, "%s: there is no office %s", c.Name[French], c.Office)
+		}
+		if c.Office == "" && !inMorocco(c.Lat, c.Lon) {
+			r.fault(file, line, "%s has neither an office nor a place in Morocco", c.Name[French])
+		}
+	}
+}
+
+func (r *reader) checkStructures() {
+	const file = "structures.yaml"
+	ids := register{}
+	for i, s := range r.lib.structs {
+		line := r.line(file, i)
+		ids.take(r, file, line, "structure", s.ID)
+		r.checkProfiles(file, s.Whom, i, "whom")
+		r.checkNeedCodes(file, s.Needs, i, "needs")
+		for _, l := range Complete() {
+			if s.Name[l] == "" || s.For[l] == "" {
+				r.fault(file, line, "%s has no name, or nothing under for, in %s", s.ID, l)
+			}
+		}
+		if s.Source == "" {
+			r.fault(file, line, "%s has no source", s.ID)
+		}
+		if !isDay(s.Verified) {
+			r.fault(file, line, "%s: verified is a day such as 2026-11-24, not %q", s.ID, s.Verified)
+		}
+		if !slices.Contains(confidences, s.Confidence) {
+			r.fault(file, line, "%s: confidence is one of %s, not %q", s.ID, strings.Join(confidences, ", "), s.Confidence)
+		}
+		if s.URL != "" && !isURL(s.URL) {
+			r.fault(file, line, "%s: %q is not an address such as https://…", s.ID, s.URL)
+		}
+		if (s.Lat != 0 || s.Lon != 0) && !isPlace(s.Lat, s.Lon) {
+			r.fault(file, line, "%s: %g, %g is not a place", s.ID, s.Lat, s.Lon)
+		}
+		for _, phone := range []string{s.Phone, s.PhoneUnverified} {
+			if phone != "" && !isPhone(phone) {
+				r.fault(file, line, "%s: %q is not a telephone number", s.ID, phone)
+			}
+		}
 		if s.Phone != "" && !s.PhoneConfirmed {
-			r.warn("structures.yaml", 0, "the telephone of %s is not confirmed", s.ID)
+			r.warn(file, line, "%s: the telephone is given to people but not confirmed", s.ID)
 		}
 	}
-	kinds := []string{"choice", "need", "name", "country", "commune", "age", "contact", "words"}
-	for _, f := range r.lib.form.Fields {
-		once("forms/intake.yaml", "field", f.ID)
-		if !slices.Contains(kinds, f.Kind) {
-			r.fault("forms/intake.yaml", 0, "%s: there is no kind %q: %s", f.ID, f.Kind, strings.Join(kinds, ", "))
+}
+
+func (r *reader) checkForm() {
+	const file = "forms/intake.yaml"
+	form := r.lib.form
+	if form.ID == "" {
+		r.fault(file, 0, "has no id")
+	}
+	if len(form.Fields) == 0 || form.Fields[0].ID != "profile" {
+		r.fault(file, r.line(file, "fields"), "the first field is profile: what is asked depends on it")
+	}
+	ids := register{}
+	for i, f := range form.Fields {
+		line := r.line(file, "fields", i)
+		ids.take(r, file, line, "field", f.ID)
+		if !slices.Contains(fieldKinds, f.Kind) {
+			r.fault(file, line, "%s: there is no kind %q: %s", f.ID, f.Kind, strings.Join(fieldKinds, ", "))
 		}
-		r.checkProfiles("forms/intake.yaml", f.Profiles)
-		for _, id := range f.Options {
-			label("forms/intake.yaml", id)
+		r.checkProfiles(file, f.Profiles, "fields", i, "profiles")
+		r.checkProfiles(file, slices.DeleteFunc(slices.Clone(f.Required), func(p string) bool { return p == "all" }), "fields", i, "required")
+		r.checkOptions(file, line, f)
+		for _, profile := range slices.Sorted(maps.Keys(f.Suggest)) {
+			r.checkProfiles(file, []string{profile}, "fields", i, "suggest")
+			for _, code := range f.Suggest[profile] {
+				if CountryName(code, French) == "" {
+					r.fault(file, r.line(file, "fields", i, "suggest", profile), "%s: there is no country %s", f.ID, code)
+				}
+			}
 		}
 		for _, l := range Complete() {
 			if f.Label[l] == "" || f.Column[l] == "" {
-				r.fault("forms/intake.yaml", 0, "%s has no label or column in %s", f.ID, l)
+				r.fault(file, line, "%s has no label or column in %s", f.ID, l)
 			}
 		}
 		if !r.lib.HasPage("intake."+f.ID) && !r.lib.HasPage("intake."+f.Kind) {
-			r.fault("forms/intake.yaml", 0, "%s has no page intake.%s that asks it", f.ID, f.ID)
+			r.fault(file, line, "%s has no page intake.%s that asks it", f.ID, f.ID)
 		}
-	}
-	if len(r.lib.form.Fields) == 0 || r.lib.form.Fields[0].ID != "profile" {
-		r.fault("forms/intake.yaml", 0, "the first field is profile: what is asked depends on it")
+		if f.Sensitive && len(f.Required) > 0 {
+			r.fault(file, line, "%s is sensitive and can be skipped: it cannot be required", f.ID)
+		}
 	}
 }
 
-// A Row is one line of a table that a command prints; the first row is its heading.
-type Row []string
-
-// Coverage tells how much of the pages, labels and answers each language has.
-func Coverage(lib *Library) []Row {
-	rows := []Row{{"language", "pages", "labels", "answers", "drafts", "stale"}}
-	for _, l := range Langs() {
-		var pages, labels, answers, drafts, stale int
-		for _, langs := range lib.pages {
-			if _, ok := langs[l]; ok {
-				pages++
-			}
-		}
-		for _, t := range lib.labels {
-			if t[l] != "" {
-				labels++
-			}
-		}
-		for _, a := range lib.answers {
-			if a.Body[l] != "" {
-				answers++
-			}
-			if a.Status[l] == "draft" {
-				drafts++
-			}
-			if a.Stale[l] {
-				stale++
-			}
-		}
-		rows = append(rows, Row{string(l), fmt.Sprintf("%d/%d", pages, len(lib.pages)), fmt.Sprintf("%d/%d", labels, len(lib.labels)),
-			fmt.Sprintf("%d/%d", answers, len(lib.answers)), itoa(drafts), itoa(stale)})
+// checkOptions proves the choices of a field: there are some where its kind has them, they have labels, and they begin
+// alike, so that an answer can be kept without the beginning.
+func (r *reader) checkOptions(file string, line int, f Field) {
+	if chosen := slices.Contains([]string{"choice", "age", "contact"}, f.Kind); chosen != (len(f.Options) > 0) {
+		r.fault(file, line, "%s: a field of kind choice, age or contact has options, another has none", f.ID)
 	}
-	return rows
+	ids := register{}
+	for _, id := range f.Options {
+		ids.take(r, file, line, "option", id)
+		if r.lib.Label(id, French) == "" {
+			r.fault(file, line, "%s: there is no label %s", f.ID, id)
+		}
+		if kind, _, _ := strings.Cut(f.Options[0], "."); !strings.HasPrefix(id, kind+".") {
+			r.fault(file, line, "%s: the options begin alike, but %s does not begin with %s", f.ID, id, kind+".")
+		}
+		if _, bracket, _ := strings.Cut(id, "."); f.Kind == "age" && !slices.Contains(ageBrackets[:], bracket) {
+			r.fault(file, line, "%s: %s is not a class of age: %s", f.ID, id, strings.Join(ageBrackets[:], ", "))
+		}
+	}
 }
 
-// Fresh is the yearly review list: the answers by the day on which they are to be reviewed, then the telephone numbers
-// and hours that nobody has confirmed.
-func Fresh(lib *Library, now time.Time) []Row {
-	rows := []Row{{"what", "review by", "days left", "confidence", "to verify"}}
-	answers := slices.Clone(lib.answers)
-	slices.SortStableFunc(answers, func(a, b *Answer) int { return a.ReviewBy.Compare(b.ReviewBy) })
-	for _, a := range answers {
-		var drafts []string
-		for _, l := range Langs() {
-			if a.Status[l] == "draft" {
-				drafts = append(drafts, string(l))
-			}
-		}
-		verify := ""
-		if len(drafts) > 0 {
-			verify = "drafts: " + strings.Join(drafts, " ")
-		}
-		rows = append(rows, Row{a.ID, a.ReviewBy.Format(time.DateOnly), itoa(int(a.ReviewBy.Sub(now).Hours() / 24)), a.Confidence, verify})
-	}
-	for _, o := range lib.offices {
-		if !o.HoursConfirmed || o.Phone == "" {
-			rows = append(rows, Row{"office " + o.ID, "-", "-", "-", "hours and telephone"})
+// Overdue lists, as warnings, the answers that should have been reviewed before a time.
+func (lib *Library) Overdue(now time.Time) []Fault {
+	var late []Fault
+	for _, a := range lib.answers {
+		if now.After(a.ReviewBy) {
+			late = append(late, Fault{File: "answers/fr/" + a.ID + ".md", Msg: "was to be reviewed by " + a.ReviewBy.Format(time.DateOnly), Warning: true})
 		}
 	}
-	for _, s := range lib.structs {
-		if !s.PhoneConfirmed {
-			rows = append(rows, Row{"structure " + s.ID, "-", "-", s.Confidence, "telephone"})
-		}
-	}
-	return rows
+	slices.SortStableFunc(late, func(a, b Fault) int { return cmp.Compare(a.Msg, b.Msg) })
+	return late
 }

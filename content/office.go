@@ -18,16 +18,17 @@ type Office struct {
 	Code           string // of the commune, by the Haut-Commissariat au Plan
 	Lat, Lon       float64
 	Coordinates    string // exact or approximate
-	Langs          []Lang
+	Langs          []Lang // spoken there
 	Phone          string
 	Address        Text
 	Hours          map[string]string // by weekday (mon … sun): "09:00-12:00 14:00-16:30"
-	Ramadan        map[string]string `yaml:"ramadan"` // the same in Ramadan, if different
+	Ramadan        map[string]string // the same in Ramadan, if different
 	Closed         []string          // days, such as 2026-11-18
 	HoursConfirmed bool              `yaml:"hours-confirmed"`
+	BAOM           *bool             // false: the commune's BAOM does not receive people yet; else it does
 
-	week, fasting [7][]span // by time.Weekday
-	ramadan       []period
+	week, fast [7]day // by time.Weekday
+	fasts      []period
 }
 
 // A Commune is a place without a BAOM, whose people go to the nearest one.
@@ -39,105 +40,156 @@ type Commune struct {
 	Lat, Lon float64
 }
 
-// A span is opening and closing, in minutes after midnight.
-type span struct{ from, to int }
+// A day is its opening hours, in their order.
+type day []opening
+
+// An opening is from one minute after midnight to before another.
+type opening struct{ from, to int }
 
 // A period is some days, both included.
 type period struct{ From, To string }
 
 func (p period) holds(day string) bool { return p.From <= day && day <= p.To }
 
+// isDay reports whether s is a day such as 2026-11-24.
+func isDay(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+// weekday is how a file names a day of the week.
 func weekday(d time.Weekday) string { return strings.ToLower(d.String()[:3]) }
 
-// parse reads the office's hours.
-func (o *Office) parse() error {
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		var err error
-		if o.week[d], err = parseSpans(o.Hours[weekday(d)]); err != nil {
-			return fmt.Errorf("hours of %s: %w", weekday(d), err)
+// parse reads the office's hours and reports what is wrong with it, by key.
+func (o *Office) parse(fault func(key, format string, args ...any)) {
+	week := func(key string, hours map[string]string, into *[7]day) {
+		known := 0
+		for d := time.Sunday; d <= time.Saturday; d++ {
+			text, ok := hours[weekday(d)]
+			if ok {
+				known++
+			}
+			var err error
+			if into[d], err = parseDay(text); err != nil {
+				fault(key, "%s: %v", weekday(d), err)
+			}
 		}
-		if o.fasting[d], err = parseSpans(o.Ramadan[weekday(d)]); err != nil {
-			return fmt.Errorf("hours of %s in Ramadan: %w", weekday(d), err)
+		if known != len(hours) {
+			fault(key, "the days of the week are mon tue wed thu fri sat sun")
 		}
 	}
-	for _, day := range o.Closed {
-		if _, err := time.Parse(time.DateOnly, day); err != nil {
-			return fmt.Errorf("closed on %q: a day is written such as 2026-11-18", day)
+	week("hours", o.Hours, &o.week)
+	week("ramadan", o.Ramadan, &o.fast)
+	if len(o.Hours) == 0 {
+		fault("hours", "has no hours")
+	}
+	for _, d := range o.Closed {
+		if !isDay(d) {
+			fault("closed", "closed on %q: a day is written such as 2026-11-18", d)
 		}
 	}
-	if o.Lat < 20 || o.Lat > 37 || o.Lon < -18 || o.Lon > 0 {
-		return fmt.Errorf("%g, %g is not in Morocco", o.Lat, o.Lon)
+	if !inMorocco(o.Lat, o.Lon) {
+		fault("lat", "%g, %g is not in Morocco", o.Lat, o.Lon)
 	}
-	if len(o.Letters) != 2 {
-		return fmt.Errorf("letters are two capitals, not %q", o.Letters)
+	if o.Coordinates != "exact" && o.Coordinates != "approximate" {
+		fault("coordinates", "coordinates are exact or approximate, not %q", o.Coordinates)
 	}
-	return nil
+	if len(o.Letters) != 2 || strings.Trim(o.Letters, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		fault("letters", "letters are two capitals, not %q", o.Letters)
+	}
+	for _, l := range o.Langs {
+		if !l.Known() {
+			fault("langs", "%q is not a language: %v", l, Langs())
+		}
+	}
+	if o.Phone != "" && !isPhone(o.Phone) {
+		fault("phone", "%q is not a telephone number", o.Phone)
+	}
 }
 
-func parseSpans(s string) ([]span, error) {
-	var spans []span
+// inMorocco reports whether a place is in Morocco, roughly.
+func inMorocco(lat, lon float64) bool { return lat > 20 && lat < 37 && lon > -18 && lon < 0 }
+
+// parseDay reads opening hours such as "09:00-12:00 14:00-16:30"; empty is closed.
+func parseDay(s string) (day, error) {
+	var list day
 	for _, part := range strings.Fields(s) {
-		var h1, m1, h2, m2 int
-		if _, err := fmt.Sscanf(part, "%d:%d-%d:%d", &h1, &m1, &h2, &m2); err != nil {
+		from, to, ok := strings.Cut(part, "-")
+		a, errA := time.Parse("15:04", from)
+		b, errB := time.Parse("15:04", to)
+		if !ok || errA != nil || errB != nil {
 			return nil, fmt.Errorf("%q is not written such as 09:00-12:00", part)
 		}
-		sp := span{h1*60 + m1, h2*60 + m2}
-		if sp.from >= sp.to || sp.to > 24*60 || len(spans) > 0 && spans[len(spans)-1].to > sp.from {
+		o := opening{a.Hour()*60 + a.Minute(), b.Hour()*60 + b.Minute()}
+		if o.from >= o.to || len(list) > 0 && list[len(list)-1].to >= o.from {
 			return nil, fmt.Errorf("%q ends before it begins, or overlaps", part)
 		}
-		spans = append(spans, sp)
+		list = append(list, o)
 	}
-	return spans, nil
+	return list, nil
 }
 
-// spans are the opening hours of a day.
-func (o *Office) spans(day time.Time) []span {
-	date := day.Format(time.DateOnly)
+// weekOf is the week that holds on a day: the usual one, or that of Ramadan.
+func (o *Office) weekOf(date string) *[7]day {
+	if len(o.Ramadan) > 0 && slices.ContainsFunc(o.fasts, func(p period) bool { return p.holds(date) }) {
+		return &o.fast
+	}
+	return &o.week
+}
+
+// on is the opening hours of the day of a time.
+func (o *Office) on(t time.Time) day {
+	date := t.Format(time.DateOnly)
 	if slices.Contains(o.Closed, date) {
 		return nil
 	}
-	if len(o.Ramadan) > 0 && slices.ContainsFunc(o.ramadan, func(p period) bool { return p.holds(date) }) {
-		return o.fasting[day.Weekday()]
-	}
-	return o.week[day.Weekday()]
+	return o.weekOf(date)[t.Weekday()]
 }
 
-// Open reports whether the office is open at a time in its own time zone.
+// Open reports whether the office is open at a time, which is in the office's time zone.
 func (o *Office) Open(t time.Time) bool {
 	minute := t.Hour()*60 + t.Minute()
-	return slices.ContainsFunc(o.spans(t), func(s span) bool { return s.from <= minute && minute < s.to })
+	return slices.ContainsFunc(o.on(t), func(s opening) bool { return s.from <= minute && minute < s.to })
 }
 
-// Next is the next opening after a time, within two weeks; ok is false if there is none.
+// Next is the next opening after a time in the office's time zone, within two weeks; ok is false if there is none.
 func (o *Office) Next(t time.Time) (next time.Time, ok bool) {
-	minute := t.Hour()*60 + t.Minute()
 	for i := range 15 {
-		day := time.Date(t.Year(), t.Month(), t.Day()+i, 0, 0, 0, 0, t.Location())
-		for _, s := range o.spans(day) {
-			if i > 0 || s.from > minute {
-				return day.Add(time.Duration(s.from) * time.Minute), true
+		noon := time.Date(t.Year(), t.Month(), t.Day()+i, 12, 0, 0, 0, t.Location())
+		for _, s := range o.on(noon) {
+			opens := time.Date(noon.Year(), noon.Month(), noon.Day(), s.from/60, s.from%60, 0, 0, t.Location())
+			if opens.After(t) {
+				return opens, true
 			}
 		}
 	}
 	return time.Time{}, false
 }
 
-// HoursText tells the week's hours, days of equal hours together.
-func (o *Office) HoursText(l Lang) string {
+// HoursText tells the usual week's hours, days of equal hours together: "lundi–jeudi 9 h–12 h, 14 h–16 h 30". HoursOn
+// tells those that hold on a day.
+func (o *Office) HoursText(l Lang) string { return weekText(&o.week, l) }
+
+// HoursOn tells the hours of the week that holds at a time in the office's time zone: in Ramadan, those of Ramadan.
+func (o *Office) HoursOn(t time.Time, l Lang) string {
+	return weekText(o.weekOf(t.Format(time.DateOnly)), l)
+}
+
+func weekText(week *[7]day, l Lang) string {
 	var parts []string
 	days := []time.Weekday{1, 2, 3, 4, 5, 6, 0}
 	for i := 0; i < 7; {
 		j := i
-		for j+1 < 7 && slices.Equal(o.week[days[j+1]], o.week[days[i]]) {
+		for j+1 < 7 && slices.Equal(week[days[j+1]], week[days[i]]) {
 			j++
 		}
-		if spans := o.week[days[i]]; len(spans) > 0 {
+		if hours := week[days[i]]; len(hours) > 0 {
 			name := dayName(days[i], l)
 			if j > i {
 				name += "–" + dayName(days[j], l)
 			}
 			var times []string
-			for _, s := range spans {
+			for _, s := range hours {
 				times = append(times, clock(s.from, l)+"–"+clock(s.to, l))
 			}
 			parts = append(parts, name+" "+strings.Join(times, ", "))
@@ -171,29 +223,35 @@ func clock(minutes int, l Lang) string {
 	return fmt.Sprintf("%d:%02d", h, m)
 }
 
-// When tells a time to come as people say it: the day's name, and the date where it is not within the week.
+// When tells a time to come as people say it: the day's name, and the date where it is not within the week. Both times
+// are in the same time zone.
 func When(t, now time.Time, l Lang) string {
-	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
-	days := int(t.Sub(today).Hours() / 24)
+	days := daysBetween(now, t)
 	at := clock(t.Hour()*60+t.Minute(), l)
-	today0, tomorrow, to := "aujourd'hui", "demain", " à "
+	today, tomorrow, to := "aujourd'hui", "demain", " à "
 	switch l {
 	case Arabic, Darija, Tachelhit:
-		today0, tomorrow, to = "اليوم", "غدا", " على الساعة "
+		today, tomorrow, to = "اليوم", "غدا", " على الساعة "
 	case English:
-		today0, tomorrow, to = "today", "tomorrow", " at "
+		today, tomorrow, to = "today", "tomorrow", " at "
 	case Spanish:
-		today0, tomorrow, to = "hoy", "mañana", " a las "
+		today, tomorrow, to = "hoy", "mañana", " a las "
 	}
 	switch {
 	case days == 0:
-		return today0 + to + at
+		return today + to + at
 	case days == 1:
 		return tomorrow + to + at
-	case days < 7:
+	case days > 1 && days < 7:
 		return dayName(t.Weekday(), l) + to + at
 	}
 	return dayName(t.Weekday(), l) + " " + t.Format("02/01") + to + at
+}
+
+// daysBetween counts the midnights between two times, each on its own clock.
+func daysBetween(from, to time.Time) int {
+	date := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
+	return int(date(to).Sub(date(from)) / (24 * time.Hour))
 }
 
 // Offices lists the offices.
@@ -214,7 +272,7 @@ func (lib *Library) Office(id string) *Office {
 func (lib *Library) NearestOffice(lat, lon float64) (*Office, float64) {
 	var best *Office
 	least := math.Inf(1)
-	if math.IsNaN(lat) || math.IsNaN(lon) || math.Abs(lat) > 90 || math.Abs(lon) > 180 {
+	if !isPlace(lat, lon) {
 		return nil, 0
 	}
 	for i := range lib.offices {
@@ -226,105 +284,12 @@ func (lib *Library) NearestOffice(lat, lon float64) (*Office, float64) {
 	return best, least
 }
 
+// isPlace reports whether a latitude and a longitude are on earth.
+func isPlace(lat, lon float64) bool { return math.Abs(lat) <= 90 && math.Abs(lon) <= 180 }
+
 // distanceKm is the great-circle distance (haversine, a sphere of 6,371 km).
 func distanceKm(lat1, lon1, lat2, lon2 float64) float64 {
 	rad := math.Pi / 180
 	a := math.Pow(math.Sin((lat2-lat1)*rad/2), 2) + math.Cos(lat1*rad)*math.Cos(lat2*rad)*math.Pow(math.Sin((lon2-lon1)*rad/2), 2)
 	return 2 * 6371 * math.Asin(math.Min(1, math.Sqrt(a)))
-}
-
-// A place is a folded name and the office that receives its people.
-type place struct {
-	name   string
-	office string
-}
-
-// gazetteer lists every spelling of every commune, longest first, so that "Agadir Melloul" is not taken for "Agadir".
-func (lib *Library) gazetteer() []place {
-	var list []place
-	add := func(office string, names ...string) {
-		for _, n := range names {
-			if f := Fold(n); f != "" {
-				list = append(list, place{f, office})
-			}
-		}
-	}
-	for _, o := range lib.offices {
-		for _, l := range Langs() {
-			add(o.ID, o.Name[l])
-		}
-		add(o.ID, o.Also...)
-	}
-	for _, c := range lib.communes {
-		office := c.Office
-		if office == "" {
-			if o, _ := lib.NearestOffice(c.Lat, c.Lon); o != nil {
-				office = o.ID
-			}
-		}
-		for _, l := range Langs() {
-			add(office, c.Name[l])
-		}
-		add(office, c.Also...)
-	}
-	slices.SortStableFunc(list, func(a, b place) int { return len(b.name) - len(a.name) })
-	return list
-}
-
-// FindOffice is the office of the commune that a text names, in any spelling or script, also inside a sentence or with
-// a slip of one letter. A commune without a BAOM leads to the office that receives its people.
-func (lib *Library) FindOffice(text string) (id string, ok bool) {
-	said := Fold(text)
-	if said == "" || len(said) > 300 {
-		return "", false
-	}
-	padded := " " + said + " "
-	for _, p := range lib.places {
-		if strings.Contains(padded, " "+p.name+" ") {
-			return p.office, true
-		}
-	}
-	words := strings.Fields(said)
-	for _, p := range lib.places {
-		n := len(strings.Fields(p.name))
-		for i := 0; i+n <= len(words); i++ {
-			if said := strings.Join(words[i:i+n], " "); len(said) >= 5 && len(p.name) >= 5 && oneSlip(said, p.name) {
-				return p.office, true
-			}
-		}
-	}
-	return "", false
-}
-
-// A Structure is a place, service or association that can help, as an entry of the directory.
-type Structure struct {
-	ID              string
-	Name            Text
-	For             Text     // what it does for people
-	Whom            []string // profiles; empty: everybody
-	Needs           []string // codes
-	Place           Text
-	Lat, Lon        float64
-	Phone           string
-	PhoneConfirmed  bool   `yaml:"phone-confirmed"`
-	PhoneUnverified string `yaml:"phone-unverified"` // known, but not to be given to people
-	Hours           Text
-	How             Text // how to present oneself
-	URL             string
-	Source          string
-	Verified        string // a day
-	Confidence      string
-}
-
-// Structures lists the directory.
-func (lib *Library) Structures() []Structure { return lib.structs }
-
-// Structure finds an entry of the directory; nil if there is none.
-func (lib *Library) Structure(id string) *Structure {
-	for i := range lib.structs {
-		if lib.structs[i].ID == id {
-			return &lib.structs[i]
-		}
-	}
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 // A page is a text cut at its slots: words, slot, words, slot … beginning and ending with words.
 type page []string
 
-// parsePage cuts a text at {slots}, whose names are lower-case words.
+// parsePage cuts a text at its {slots}, whose names are of lower-case letters, dots and hyphens.
 func parsePage(text string) (page, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -25,45 +25,70 @@ func parsePage(text string) (page, error) {
 		}
 		slot, after, closed := strings.Cut(rest, "}")
 		if !closed || slot == "" || strings.Trim(slot, "abcdefghijklmnopqrstuvwxyz-.") != "" {
-			return page{text}, fmt.Errorf("a slot is a name in braces, such as {office}; found {%.12s", rest)
+			return nil, fmt.Errorf("a slot is a name in braces, such as {office}; found {%s", head(rest, 12))
 		}
 		p = append(p, before, slot)
 		text = after
 	}
 }
 
-func (p page) slots() []string {
-	var names []string
-	for i := 1; i < len(p); i += 2 {
-		names = append(names, p[i])
+// head is the first n characters of a text.
+func head(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i] + "…"
+		}
+		n--
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return s
 }
 
-// Page is a page in a language, or in the next of the language's Chain that has it, with its slots filled. What fills a
-// slot is escaped: a person's words never become markup. An unknown page is empty.
+// slots lists the names of a page's slots, each once, in order.
+func (p page) slots() []string {
+	var list []string
+	for i := 1; i < len(p); i += 2 {
+		list = append(list, p[i])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Page is a page in a language, or in the next of the language's Chain that has it, with its slots filled; a slot that
+// is not given is left out. What fills a slot is escaped: a person's words never become markup. An unknown page is
+// empty.
 func (lib *Library) Page(id string, l Lang, slots map[string]string) string {
 	langs := lib.pages[id]
 	for _, c := range l.Chain() {
-		p, ok := langs[c]
-		if !ok {
-			continue
+		if p, ok := langs[c]; ok {
+			return p.fill(slots)
 		}
-		if len(p) == 1 {
-			return p[0]
-		}
-		var out strings.Builder
-		for i, part := range p {
-			if i%2 == 0 {
-				out.WriteString(part)
-			} else {
-				out.WriteString(Escape(slots[part]))
-			}
-		}
-		return out.String()
 	}
 	return ""
+}
+
+// fill is the page's text with its slots filled.
+func (p page) fill(slots map[string]string) string {
+	if len(p) == 1 {
+		return p[0]
+	}
+	size := 0
+	for i, part := range p {
+		if i%2 == 0 {
+			size += len(part)
+		} else {
+			size += len(slots[part])
+		}
+	}
+	var out strings.Builder
+	out.Grow(size + 8) // a little room for escapes
+	for i, part := range p {
+		if i%2 == 0 {
+			out.WriteString(part)
+		} else {
+			out.WriteString(Escape(slots[part]))
+		}
+	}
+	return out.String()
 }
 
 // HasPage reports whether there is a page by that id.
@@ -72,8 +97,8 @@ func (lib *Library) HasPage(id string) bool { return lib.pages[id] != nil }
 // PageIDs lists the pages.
 func (lib *Library) PageIDs() []string { return slices.Sorted(maps.Keys(lib.pages)) }
 
-// Label is the short text of a choice: from the pages' labels, or the name of a language, country, office or field.
-// It is empty for an unknown id.
+// Label is the short text of a choice: from the pages' labels, or the name of a language (lang.fr), country
+// (country.SN), office (commune.agadir), field (field.age) or answer (answer.<id>). It is empty for an unknown id.
 func (lib *Library) Label(id string, l Lang) string {
 	if t, ok := lib.labels[id]; ok {
 		return t.In(l)

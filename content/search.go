@@ -296,10 +296,12 @@ func stem(env *snowballstem.Env, w string) string {
 }
 
 // stopwords carry little of a question's meaning in any of the languages.
-var stopwords = wordSet(`le la les l un une des de du d et ou a au aux en je j tu il elle on nous vous ils mon ma mes ton son sa ses ce cet cette ces
+var stopwords = wordSet(`bonjour bonsoir salut svp merci madame monsieur voudrais veux savoir hello hi please want know salam bghit n3ref hola quiero
+ le la les l un une des de du d et ou a au aux en je j tu il elle on nous vous ils mon ma mes ton son sa ses ce cet cette ces
  c est suis es sont ai as avons avez ont que qu qui quoi quel quelle quels comment combien quand pour par sur dans avec sans pas ne n me m se s y faire fais fait peut puis peux dois doit
  the a an of to in on at for with my i me is are am do does can what how when where which it be have has this that you your
  el los las una unos del al por para con mi es como que cuando donde yo
+ اريد اسال احتاج السلام عليكم سلام شكرا مرحبا ان
  في من على الى عن هل ما ماذا كيف اين متى كم انا لي هذا هذه التي الذي و او ان لا
  wach chno kifach fin imta ch7al dyal li b f l men mn 3la ana dyali had w ila
  واش شنو كيفاش فين امتي شحال ديال ديالي ب ف ل اللي باش علي`)

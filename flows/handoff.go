@@ -176,7 +176,7 @@ func tellWaiting(t *step) {
 		}
 	}
 	text := t.page(page, slots)
-	if hours := o.HoursText(t.s.Lang); hours != "" {
+	if hours := o.HoursOn(t.in.At, t.s.Lang); hours != "" {
 		note := "handoff.hours"
 		if !o.HoursConfirmed {
 			note = "handoff.hours.unconfirmed"

@@ -91,7 +91,7 @@ func tellOffice(t *step) {
 	}
 	slots := map[string]string{
 		"office": o.Name.In(t.s.Lang), "province": o.Province.In(t.s.Lang), "address": o.Address.In(t.s.Lang),
-		"phone": o.Phone, "km": t.s.Slots["place.km"], "hours": o.HoursText(t.s.Lang),
+		"phone": o.Phone, "km": t.s.Slots["place.km"], "hours": o.HoursOn(t.in.At, t.s.Lang),
 	}
 	pages := []string{"office.shown"}
 	if slots["km"] != "" {

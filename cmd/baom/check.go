@@ -41,7 +41,7 @@ func (p *program) check(_ context.Context, args []string) error {
 	if *fresh {
 		return printRows(p, content.Fresh(lib, time.Now()))
 	}
-	for _, w := range lib.Warnings() {
+	for _, w := range append(lib.Warnings(), lib.Overdue(time.Now())...) {
 		fmt.Fprintln(p.stdout, "warning:", w)
 	}
 	if err := printRows(p, content.Coverage(lib)); err != nil {

@@ -154,7 +154,9 @@ func work(t *testing.T, tab *browsertest.Tab, reply string, meanwhile func()) {
 	t.Helper()
 	tab.Run(chromedp.WaitVisible(`#cases > li a`), chromedp.Click(`#cases > li a`), chromedp.WaitVisible(`.case-head`),
 		chromedp.Click(`.verbs button.main`), chromedp.WaitNotPresent(`.verbs button.main`),
-		chromedp.SendKeys(`#words`, reply), chromedp.Click(`.send`), chromedp.WaitVisible(`li.officer`))
+		chromedp.WaitVisible(`#words`))
+	tab.Type("#words", reply)
+	tab.Run(chromedp.Click(`.send`), chromedp.WaitVisible(`li.officer`))
 	meanwhile()
 	tab.Run(chromedp.Click(`details[data-form=close] summary`), chromedp.WaitVisible(`[name=outcome][value=informed]`), chromedp.Click(`[name=outcome][value=informed]`),
 		chromedp.Click(`form[data-form=close] > button`), browsertest.Until(`document.querySelector("details[data-form=close]") === null`))
@@ -234,7 +236,7 @@ func TestWholeLineFrench(t *testing.T) {
 		}
 		p.Photo([]byte("\xff\xd8\xff\xe0 une photo"), "voici une photo")
 		tab.Sees("voici une photo")
-		tab.Run(chromedp.WaitVisible(`audio`))
+		tab.Run(chromedp.WaitVisible(`#lines audio`))
 		tab.Shoot("line-fr-case")
 	})
 	p.Expect("content du service")
@@ -309,8 +311,9 @@ func TestWholeLineWeb(t *testing.T) {
 			tab.Shoot("web-" + tt.lang + "-2-menu")
 			tab.Press(tt.officer)
 			tab.Press(tt.commune)
-			tab.Run(browsertest.Until(`!document.querySelector("li:last-child [value='commune.agadir']")`),
-				chromedp.SendKeys(`textarea`, tt.words), chromedp.Click(`#composer .send`))
+			tab.Run(browsertest.Until(`document.querySelector("li:last-child [value=skip]") !== null`))
+			tab.Type("textarea", tt.words)
+			tab.Run(chromedp.Click(`#composer .send`))
 			tab.Run(browsertest.Until(`/[A-Z]{2}-[0-9A-Z]{4}-[0-9]{2}/.test(document.body.innerText)`))
 			tab.Shoot("web-" + tt.lang + "-3-waiting")
 			work(t, desk, tt.reply, func() {
@@ -325,8 +328,9 @@ func TestWholeLineWeb(t *testing.T) {
 			})
 			tab.Sees(tt.close)
 			tab.Press("4")
-			tab.Run(browsertest.Until(`document.querySelector("li:last-child [value=skip]") !== null`),
-				chromedp.SendKeys(`textarea`, "merci"), chromedp.Click(`#composer .send`))
+			tab.Run(browsertest.Until(`document.querySelector("li:last-child [value=skip]") !== null`))
+			tab.Type("textarea", "merci")
+			tab.Run(chromedp.Click(`#composer .send`))
 			tab.Sees(tt.thanks)
 			if c := r.survey(t); c.Score != 4 || c.Office != "taroudant" || c.Channel != bot.Web {
 				t.Errorf("the case is %+v", c)

@@ -105,6 +105,12 @@ func (tab *Tab) Press(label string) {
 	Ask(tab, "press "+label, Until("(b => b ? (b.click(), true) : false)("+find+")"))
 }
 
+// Type fills a field with words, as if they had been typed.
+func (tab *Tab) Type(selector, words string) {
+	tab.t.Helper()
+	Ask(tab, "type into "+selector, Until(fmt.Sprintf(`(e => e && e.offsetParent !== null ? (e.value = %q, e.dispatchEvent(new Event("input", {bubbles: true})), true) : false)(document.querySelector(%q))`, words, selector)))
+}
+
 // Shoot keeps a picture of what is seen, in light and in dark.
 func (tab *Tab) Shoot(name string) {
 	tab.t.Helper()

@@ -167,7 +167,7 @@ func HTML(text string) string {
 			case content.Bullets:
 				out.WriteString("• ")
 			case content.Numbers:
-				out.WriteString(strconv.Itoa(j+1) + ". ")
+				out.WriteString(strconv.Itoa(max(1, b.First)+j) + ". ")
 			}
 			for _, s := range item {
 				writeSpan(&out, s)

@@ -350,7 +350,7 @@ func (c *Chat) lineView(l bot.Line, lang content.Lang) lineView {
 		v.Choices = nil
 	}
 	if l.Kind == flows.Location && !l.Erased {
-		v.Body = plain("📍 " + c.Lib.Label("kind.location", lang))
+		v.Body = plain(c.Lib.Label("kind.location", lang))
 	}
 	if m := l.Media; m != nil && !l.Erased {
 		v.Media = &mediaView{Kind: l.Kind, Name: m.Name}
