@@ -2,6 +2,7 @@ package flows
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -298,7 +299,11 @@ func (t *step) words() {
 		t.relay()
 		return
 	}
-	if t.command(t.b.lib.Command(t.in.Text)) {
+	word := t.b.lib.Command(t.in.Text)
+	if (word == "thanks" || word == "hello") && t.takesWords("words") {
+		word = "" // said to the officer, or of the service
+	}
+	if t.command(word) {
 		return
 	}
 	t.follow()
@@ -328,17 +333,25 @@ func (t *step) words() {
 
 // menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.
 func (t *step) menuWords() (id string, ok bool) {
+	if t.takesWords("words", "name") {
+		return "", false
+	}
+	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.officer", "menu.data"})
+}
+
+// takesWords reports whether the question takes whatever a person writes, be it a field of one of the kinds.
+func (t *step) takesWords(kinds ...string) bool {
 	for _, r := range t.reads() {
 		switch r := r.(type) {
 		case Field:
-			if r.Kind == "words" || r.Kind == "name" {
-				return "", false
+			if slices.Contains(kinds, r.Kind) {
+				return true
 			}
 		case Words, Relayed, Comment, Scale:
-			return "", false
+			return true
 		}
 	}
-	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.officer", "menu.data"})
+	return false
 }
 
 // command obeys one of the words that work everywhere.

@@ -105,6 +105,12 @@ func (tab *Tab) Press(label string) {
 	Ask(tab, "press "+label, Until("(b => b ? (b.click(), true) : false)("+find+")"))
 }
 
+// Click presses what a selector finds, once it is in sight.
+func (tab *Tab) Click(selector string) {
+	tab.t.Helper()
+	Ask(tab, "click "+selector, Until(fmt.Sprintf(`(e => e && e.offsetParent !== null ? (e.click(), true) : false)(document.querySelector(%q))`, selector)))
+}
+
 // Type fills a field with words, as if they had been typed.
 func (tab *Tab) Type(selector, words string) {
 	tab.t.Helper()
