@@ -346,10 +346,11 @@ func HTML(text string) template.HTML {
 				start = ` start="` + strconv.Itoa(b.First) + `"`
 			}
 		}
-		out.WriteString("<" + tag + start + ` dir="auto">`)
+		dir := ` dir="` + direction(b.Items) + `">`
+		out.WriteString("<" + tag + start + dir)
 		for _, item := range b.Items {
 			if b.Kind != Paragraph {
-				out.WriteString(`<li dir="auto">`)
+				out.WriteString("<li" + dir)
 			}
 			for _, s := range item {
 				writeSpan(&out, s)
@@ -361,6 +362,30 @@ func HTML(text string) template.HTML {
 		out.WriteString("</" + tag + ">")
 	}
 	return template.HTML(out.String())
+}
+
+// direction is that of most of the letters: an Arabic sentence that begins with a name in Latin letters is still read
+// from right to left, which "auto" would not see.
+func direction(items [][]Span) string {
+	arabic, other := 0, 0
+	for _, item := range items {
+		for _, s := range item {
+			for _, r := range s.Text {
+				if unicode.Is(unicode.Arabic, r) {
+					arabic++
+				} else if unicode.IsLetter(r) {
+					other++
+				}
+			}
+		}
+	}
+	switch {
+	case arabic > other:
+		return "rtl"
+	case arabic > 0:
+		return "ltr"
+	}
+	return "auto"
 }
 
 func writeSpan(out *strings.Builder, s Span) {

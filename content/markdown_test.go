@@ -49,7 +49,7 @@ func TestHTML(t *testing.T) {
 		{"- **a**\n- b", `<ul dir="auto"><li dir="auto"><strong>a</strong></li><li dir="auto">b</li></ul>`},
 		{"2. a", `<ol start="2" dir="auto"><li dir="auto">a</li></ol>`},
 		{"[x](https://a.ma/?a=1&b=\")", `<p dir="auto">[x](<a href="https://a.ma/?a=1&amp;b=" rel="noopener noreferrer nofollow" target="_blank">https://a.ma/?a=1&amp;b=</a>&#34;)</p>`},
-		{"هاتف 05 37 54 54 00", `<p dir="auto">هاتف <a href="tel:0537545400"><bdi dir="ltr">05 37 54 54 00</bdi></a></p>`},
+		{"هاتف 05 37 54 54 00", `<p dir="rtl">هاتف <a href="tel:0537545400"><bdi dir="ltr">05 37 54 54 00</bdi></a></p>`},
 	} {
 		if got := string(content.HTML(c.text)); got != c.want {
 			t.Errorf("%q:\n%s, not\n%s", c.text, got, c.want)

@@ -138,7 +138,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, fault.Status, nil, fault.Text, fault.Retry)
 		return
 	}
-	status, result, text := 200, any(true), ""
+	var (
+		status int
+		result any
+		text   string
+	)
 	if method == "getUpdates" {
 		status, result, text = s.getUpdates(r, form)
 	} else {
