@@ -128,6 +128,9 @@ func Migrate(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("the database cannot be reached: check BAOM_DATABASE_URL, and that Postgres runs: %w", err)
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}

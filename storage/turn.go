@@ -322,12 +322,17 @@ func (s *Store) changeCase(ctx context.Context, tx pgx.Tx, h *hand, c *bot.CaseC
 func (s *Store) settleCase(ctx context.Context, tx pgx.Tx, h *hand, id int64, c *bot.CaseChange, told *news) (int64, error) {
 	now := s.now()
 	var last []byte
+	words := c.Answers["words"] // of a case that is newly opened: what the person asks for
+	if strings.HasPrefix(words, "kind.") {
+		words = ""
+	}
 	if c.Relay {
-		var err error
-		words := h.entry.Input.Text
-		if words == "" {
+		if words = h.entry.Input.Text; words == "" {
 			words = "[" + string(h.entry.Input.Kind) + "]"
 		}
+	}
+	if words != "" {
+		var err error
 		if last, err = seal(h.aead, "last", h.person, shorten(words)); err != nil {
 			return 0, err
 		}
