@@ -125,3 +125,28 @@ func BenchmarkCountry(b *testing.B) {
 		Country("je viens du sénégal")
 	}
 }
+
+// TestOrdinaryQuestionsAreNoDanger asks every phrasing of the base: only those of the entries on violence may alarm.
+func TestOrdinaryQuestionsAreNoDanger(t *testing.T) {
+	lib, err := Load(Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range lib.Answers() {
+		for tag, list := range a.Ask {
+			for _, q := range list {
+				if kind := lib.Danger(q); kind != "" && a.ID != "rpt.gbv" {
+					t.Errorf("%s, %s: %q is taken for %s", a.ID, tag, q, kind)
+				}
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"mon mari me frappe": "violence", "rajli kaydrebni": "violence", "يضربني زوجي": "violence", "je veux mourir": "suicide", "bghit nmout": "suicide",
+		"la police m'a arrêté": "arrest", "my boss took my passport": "trafficking", "je suis mineur et seul": "child", "j'ai eu un accident du travail": "", "ma pension s'est arrêtée": "",
+	} {
+		if got := lib.Danger(text); got != want {
+			t.Errorf("Danger(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
