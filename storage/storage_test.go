@@ -291,7 +291,7 @@ func TestCaseLife(t *testing.T) {
 	for _, l := range lines {
 		got = append(got, string(l.Author)+":"+l.Text+l.Event)
 	}
-	want := "person:motssecrets au sujet de la pension|event:opened|bot:ouvert|note:à rappeler|officer:Bonjour de la part d'Amina"
+	want := "person:motssecrets au sujet de la pension|event:opened|bot:ouvert|officer:Bonjour de la part d'Amina|note:à rappeler"
 	if strings.Join(got, "|") != want {
 		t.Errorf("transcript\n got %s\nwant %s", strings.Join(got, "|"), want)
 	}

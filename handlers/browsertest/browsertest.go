@@ -59,7 +59,7 @@ func (tab *Tab) Run(steps ...chromedp.Action[chromedp.Void]) {
 // Ask does one step and returns what it finds.
 func Ask[T any](tab *Tab, what string, a chromedp.Action[T]) T {
 	tab.t.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(tab.ctx, 60*time.Second)
 	defer cancel()
 	if chromedp.FromContext(tab.ctx).Target == nil {
 		ctx = tab.ctx // the first starts the browser, which would end with its time

@@ -88,7 +88,7 @@ func run(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Vo
 
 func ask[T any](t *testing.T, tab context.Context, what string, a chromedp.Action[T]) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 30*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 60*time.Second)
 	defer cancel()
 	if chromedp.FromContext(tab).Target == nil {
 		ctx = tab // the first starts the browser, which would end with its time
@@ -220,7 +220,7 @@ func day(t *testing.T, w *world, tab context.Context, lang content.Lang, name st
 	run(t, tab, chromedp.ScrollIntoView(`.facts`), script(`document.querySelector(".facts").open = true`), chromedp.ScrollIntoView(`#facts`))
 	shoot(t, tab, name+"-8-facts")
 
-	run(t, tab, chromedp.Click(`details.act:last-of-type summary`), chromedp.WaitVisible(`[name=outcome]`), chromedp.Click(`[value=oriented]`), chromedp.WaitVisible(`[name=structure]`))
+	run(t, tab, script(`document.querySelector("details.act:last-of-type summary").click()`), chromedp.WaitVisible(`[name=outcome]`), script(`document.querySelector("[value=oriented]").click()`), chromedp.WaitVisible(`[name=structure]`))
 	shoot(t, tab, name+"-9-closing")
 	fits(t, tab, "closing")
 	run(t, tab, chromedp.Click(`[value=informed]`), chromedp.SendKeys(`form[data-form=close] textarea`, "Bon courage, Mariam."), chromedp.Click(`form[data-form=close] button`),
