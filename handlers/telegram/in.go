@@ -195,10 +195,10 @@ func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	t.side.Go(func() {
+	go func() {
 		defer func() { cancel(); <-t.room }()
 		f(ctx)
-	})
+	}()
 }
 
 func (t *Telegram) removeKeyboard(ctx context.Context, chat int64, message int) {

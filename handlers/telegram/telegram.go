@@ -19,7 +19,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +49,7 @@ type Telegram struct {
 	api     *tg.Bot
 	typing  typing
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
-	side    sync.WaitGroup           // small calls beside the line: answered presses, removed keyboards
-	room    chan struct{}            // bounds them
+	room    chan struct{}            // bounds the small calls beside the line: answered presses, removed keyboards
 }
 
 var _ bot.Messenger = (*Telegram)(nil)
@@ -99,7 +97,7 @@ func (t *Telegram) Channel() bot.Channel { return bot.Telegram }
 
 // Run implements bot.Messenger: it polls, or lets the webhook in, until ctx ends.
 func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.Entry) error) error {
-	defer t.side.Wait()
+	defer t.settle()
 	if t.Mode == "webhook" {
 		t.receive.Store((*receiver)(&receive))
 		defer t.receive.Store(nil)
@@ -127,6 +125,13 @@ func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.En
 		}
 	}
 	return nil
+}
+
+// settle waits for the small calls beside the line, and lets no more begin.
+func (t *Telegram) settle() {
+	for range cap(t.room) {
+		t.room <- struct{}{}
+	}
 }
 
 func (t *Telegram) lock(ctx context.Context) (func(), bool, error) {
