@@ -314,7 +314,7 @@ func (t *step) words() {
 	if asks(t.in.Text) && t.digress(false) {
 		return
 	}
-	if id, ok := t.b.lib.Match(t.in.Text, t.s.Options); ok {
+	if id, ok := t.b.lib.Match(t.in.Text, t.s.Options); ok && !inPassing(id, t.in.Text) {
 		t.press(id)
 		return
 	}
@@ -329,6 +329,12 @@ func (t *step) words() {
 		return
 	}
 	t.miss()
+}
+
+// inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, and "j'ai une
+// question sur ma pension" is the question.
+func inPassing(id, text string) bool {
+	return (id == "skip" || id == "menu.ask") && len(strings.Fields(text)) > 3
 }
 
 // menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.

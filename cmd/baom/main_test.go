@@ -242,7 +242,7 @@ func TestWholeLineFrench(t *testing.T) {
 		tab.Run(browsertest.Until(`document.querySelector("#lines audio") !== null && document.querySelector("#lines img") !== null`))
 		tab.Shoot("line-fr-case")
 	})
-	p.Expect("content du service")
+	p.Expect("Le service vous a plu")
 	p.Press("5 – beaucoup")
 	p.Expect("ajouter un mot")
 	p.Send("merci beaucoup madame")
@@ -301,7 +301,7 @@ func TestWholeLineArabic(t *testing.T) {
 // TestWholeLineWeb is the line through the web page on a telephone, in French and in Arabic.
 func TestWholeLineWeb(t *testing.T) {
 	for _, tt := range []struct{ lang, name, yes, officer, commune, words, reply, close, thanks string }{
-		{"fr", "Français", "Oui, d'accord", "Parler à un agent", "Taroudant", "Je cherche une école pour ma fille", "Bonjour, l'école est ouverte.", "content du service", "Cela nous aide"},
+		{"fr", "Français", "Oui, d'accord", "Parler à un agent", "Taroudant", "Je cherche une école pour ma fille", "Bonjour, l'école est ouverte.", "Le service vous a plu", "Cela nous aide"},
 		{"ar", "العربية", "نعم، موافق", "التحدث مع موظف", "تارودانت", "أبحث عن مدرسة لابنتي", "مرحبا، المدرسة مفتوحة.", "راضون عن الخدمة", "يساعدنا على التحسن"},
 	} {
 		t.Run(tt.lang, func(t *testing.T) {
