@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"baom/bot"
@@ -99,16 +100,19 @@ func (s *Store) Queue(ctx context.Context, q bot.Query) ([]bot.Case, error) {
 	if q.Need != "" {
 		where = append(where, "k.need = "+arg(q.Need))
 	}
-	order, key := "(k.urgent = ''), k.waiting_at nulls last, k.id", "(k.urgent = ''), coalesce(k.waiting_at, 'infinity'), k.id"
+	// The list's order is that of a tuple, so that a page goes on where the last one ended.
+	key := func(k string) string {
+		if closed {
+			return "coalesce(" + k + "closed_at, '-infinity'), " + k + "id"
+		}
+		return "(" + k + "urgent = ''), coalesce(" + k + "waiting_at, 'infinity'), " + k + "id"
+	}
+	order, after := key("k."), ">"
 	if closed {
-		order, key = "k.closed_at desc nulls last, k.id desc", ""
+		order, after = "coalesce(k.closed_at, '-infinity') desc, k.id desc", "<"
 	}
 	if q.Before != 0 {
-		if closed {
-			where = append(where, "(k.closed_at, k.id) < (select closed_at, id from cases where id = "+arg(q.Before)+")")
-		} else {
-			where = append(where, "("+key+") > (select (urgent = ''), coalesce(waiting_at, 'infinity'), id from cases where id = "+arg(q.Before)+")")
-		}
+		where = append(where, "("+key("k.")+") "+after+" (select "+key("")+" from cases where id = "+arg(q.Before)+")")
 	}
 	limit := q.Limit
 	if limit <= 0 || limit > 500 {
@@ -146,14 +150,15 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
 
-// lines reads a transcript, oldest first, its newest lines if it is very long.
+// lines reads a transcript, oldest first, its newest lines if it is very long. What was told to the dialogue is left out:
+// the transcript has its own line of it.
 func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
 	rows, err := s.pool.Query(ctx, `
 		select * from (
 			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body, coalesce(m.status, ''), m.why, coalesce(m.case_id, 0),
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
-			where `+where+fmt.Sprintf(` order by m.id desc limit %d) l order by 1`, maxLines), args...)
+			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,13 +194,7 @@ func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where s
 			l.Name = b.Name
 		}
 		if b.Input != nil {
-			if b.Input.Event != "" {
-				continue // what was told to the dialogue: the transcript has its own line of it
-			}
 			l.Text, l.Choice, l.Lat, l.Lon, l.Edited = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited
-		}
-		if l.Author == bot.ByEvent && l.Event == "" {
-			continue
 		}
 		list = append(list, l)
 	}
@@ -271,67 +270,81 @@ func (s *Store) file1(ctx context.Context, aead tink.AEAD, person int64, where s
 	return &m, nil
 }
 
-// Change implements bot.Cases: boundary E.
+// Change implements bot.Cases: boundary E, in two round trips: begin, the locks and the case; then everything that
+// changes, and the commit.
 func (s *Store) Change(ctx context.Context, id int64, f func(*bot.Case) (bot.CaseWork, error)) (*bot.Case, error) {
-	var changed *caseRow
-	var told news
-	err := s.tx(ctx, func(tx pgx.Tx) error {
-		var conversation int64
-		err := tx.QueryRow(ctx, `select coalesce(conversation, 0) from cases where id = $1`, id).Scan(&conversation)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return bot.ErrNotFound
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `select 1 from conversations where id = $1 for no key update`, conversation); err != nil {
-			return err
-		}
-		k, err := s.scanCase(tx.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1 for no key update of k`, id))
-		if err != nil {
-			return err
-		}
-		before := k.Case
-		work, err := f(&k.Case)
-		if err != nil {
-			return err
-		}
-		changed = k
-		told.add(bot.TopicCase(id), bot.TopicOffice(before.Office), bot.TopicOffice(k.Office))
-		return s.writeChange(ctx, tx, k, work, &told)
-	})
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
+		return nil, fmt.Errorf("change case %d: %w", id, err)
+	}
+	defer conn.Release()
+	k, told, err := s.change(ctx, conn, id, f)
+	if err != nil {
+		rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		conn.Exec(rolling, "rollback")
 		return nil, err
 	}
 	s.hub.poke(told...)
-	return &changed.Case, nil
+	return &k.Case, nil
 }
 
-func (s *Store) writeChange(ctx context.Context, tx pgx.Tx, k *caseRow, work bot.CaseWork, told *news) error {
-	now := s.now()
+func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func(*bot.Case) (bot.CaseWork, error)) (k *caseRow, told news, err error) {
 	b := &pgx.Batch{}
+	b.Queue("begin")
+	b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
+	b.Queue(`select `+caseColumns+caseTables+` where k.id = $1 for no key update of k`, id).QueryRow(func(row pgx.Row) (err error) {
+		k, err = s.scanCase(row)
+		return err
+	})
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
+	}
+	before := k.Case
+	work, err := f(&k.Case)
+	if err != nil {
+		return nil, nil, err
+	}
+	told.add(bot.TopicCase(id), bot.TopicOffice(before.Office))
+	if k.Office != before.Office {
+		told.add(bot.TopicOffice(k.Office))
+	}
+	b = &pgx.Batch{}
+	if err := s.queueChange(b, k, work, &told); err != nil {
+		return nil, nil, err
+	}
+	told.queue(b)
+	b.Queue("commit")
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
+	}
+	return k, told, nil
+}
+
+// queueChange writes a changed case and what comes with it.
+func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *news) error {
+	now := s.now()
 	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10 where id = $1`,
 		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread)
-	b.Queue(`update conversations set open_case = case when $2 then null when open_case is null then $3 else open_case end where id = $1`,
-		k.conversation, k.State == bot.StateClosed, k.ID)
 	if k.aead == nil {
 		if len(work.Messages) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
 		}
-		return tx.SendBatch(ctx, b).Close()
+		return nil
 	}
-	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
-			return err
-		}
-		told.add(bot.TopicOutbox(k.Channel))
-	}
+	b.Queue(`update conversations set open_case = `+newestOpen+` where id = $1 and open_case is distinct from `+newestOpen, k.conversation)
 	for _, l := range work.Lines {
 		sealed, err := seal(k.aead, "line", k.person, body{Text: l.Text, Name: l.Name, Event: l.Event, Slots: l.Slots})
 		if err != nil {
 			return err
 		}
 		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, k.conversation, k.ID, l.Author, sealed, now)
+	}
+	for _, m := range work.Messages {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+			return err
+		}
+		told.add(bot.TopicOutbox(k.Channel))
 	}
 	for _, e := range work.Entries {
 		if e.Input.At.IsZero() {
@@ -341,14 +354,14 @@ func (s *Store) writeChange(ctx context.Context, tx pgx.Tx, k *caseRow, work bot
 		if err != nil {
 			return err
 		}
-		b.Queue(`with m as (
-				insert into messages (conversation, case_id, key, author, body, at) values ($1, $2, $3, 'event', $4, $5)
-				on conflict (conversation, key) do nothing returning id)
-			insert into inbox (message, conversation, key, due) select id, $1, $3, $5 from m`, k.conversation, k.ID, e.Key, sealed, now)
+		due := e.Due
+		if due.IsZero() {
+			due = now
+		}
+		queueEvent(b, k.conversation, &k.ID, e.Key, sealed, now, due)
 		told.add(bot.TopicInbox)
 	}
-	told.queue(b)
-	return tx.SendBatch(ctx, b).Close()
+	return nil
 }
 
 func null(id int64) *int64 {

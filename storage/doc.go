@@ -11,12 +11,23 @@
 //	D  Fetch    claim · fetch, outside any transaction · store
 //	E  Change   the case, events in its transcript, entries in the inbox, messages in the outbox
 //
+// What a crash leaves: before A commits, nothing, and the network sends it again; between A and B, an inbox row; in B, as
+// before B; between B and Redis, a copy that is one revision behind and not believed; between C's claim and its mark, a
+// message that falls due again when the lease is over. It then goes out a second time, with the same id: a repeat is
+// chosen over a loss.
+//
 // # Lock order
 //
-// A conversation's row is the lock of everything that happens to it: A, B, E and Forget take it first, "for no key
-// update", which does not conflict with the key share that a foreign key takes. A case's row comes second. To-do rows
-// are locked last, and only with "skip locked". So ids of messages are in commit order per conversation, and there is
-// no cycle.
+// A conversation's row is the lock of everything that happens to it, taken "for no key update", which does not conflict
+// with the key share that a foreign key takes. Whoever locks more than one row takes them in this order:
+//
+//  1. the conversation   A, B, E, Forget, Purge; C's mark, where the keyboard or the reach of the person changes
+//  2. its cases          by id
+//  3. the to-do rows: inbox, outbox, media_wanted
+//  4. media, messages, people
+//
+// A claim locks one to-do row and nothing else; what chooses among many rows skips those that are locked. So ids of
+// messages are in commit order per conversation, and there is no cycle.
 //
 // # Redis
 //

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,62 +9,68 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"baom/bot"
-	"baom/content"
 )
-
-// farewellLang marks a message whose words are dropped when it has been sent.
-const farewellLang content.Lang = "farewell"
 
 // A farewell is the last words to a person whose own key is gone, with where to send them: sealed with the office's key
 // and deleted when they have been sent.
 type farewell struct {
-	Peer string
-	Text string
+	Peer string `json:"p"`
+	Body body   `json:"b"`
 }
 
 // queueFarewell writes the messages of a turn that forgets, so that they outlive the key.
-func (s *Store) queueFarewell(b *pgx.Batch, h *hand, t bot.Turn, now time.Time) {
+func (s *Store) queueFarewell(b *pgx.Batch, h *hand, t bot.Turn, now time.Time) error {
 	for _, m := range t.Send {
-		data, err := json.Marshal(farewell{Peer: h.entry.Peer.ID, Text: m.Text})
+		sealed, err := seal(s.vault.office, "farewell", 0, farewell{h.entry.Peer.ID, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices}})
 		if err != nil {
-			continue // two strings
-		}
-		sealed, err := seal(s.vault.office, "farewell", 0, data)
-		if err != nil {
-			s.log.Error("a farewell cannot be sealed", "error", err)
-			continue
+			return err
 		}
 		b.Queue(`with m as (insert into messages (conversation, author, status, at) values ($1, 'bot', 'waiting', $2) returning id)
 			insert into outbox (message, conversation, channel, due, farewell) select id, $1, $3, $2, $4 from m`, h.id, now, h.entry.Peer.Channel, sealed)
 	}
+	return nil
 }
 
 func (s *Store) openFarewell(cl *claim, sealed []byte) error {
-	var data []byte
-	if err := unseal(s.vault.office, "farewell", 0, sealed, &data); err != nil {
-		return err
-	}
 	var f farewell
-	if err := json.Unmarshal(data, &f); err != nil {
+	if err := unseal(s.vault.office, "farewell", 0, sealed, &f); err != nil {
 		return err
 	}
-	cl.message.Peer.ID, cl.message.Text, cl.message.Lang = f.Peer, f.Text, farewellLang
+	cl.message.Peer.ID, cl.message.Text, cl.message.Lang, cl.message.Choices = f.Peer, f.Body.Text, f.Body.Lang, f.Body.Choices
 	return nil
 }
 
 // queueForget destroys a person's key and everything sealed with it. The conversation stays without a peer: who writes
-// again is somebody new. The case stays as codes and dates.
-func (s *Store) queueForget(b *pgx.Batch, conversation, person int64, now time.Time) {
+// again is somebody new. The cases stay as codes and dates; their offices hear of it. The conversation's lock is held.
+func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conversation, person int64, now time.Time, told *news) error {
+	rows, err := db.Query(ctx, `select id, office from cases where person = $1 order by id for no key update`, person)
+	if err != nil {
+		return err
+	}
+	cases, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		ID     int64
+		Office string
+	}])
+	if err != nil {
+		return err
+	}
+	for _, k := range cases {
+		told.add(bot.TopicCase(k.ID), bot.TopicOffice(k.Office))
+	}
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
 	b.Queue(`delete from outbox where conversation = $1 and farewell is null`, conversation)
 	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
 	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and m.conversation = $1`, conversation)
-	b.Queue(`update messages set body = null, external = '' where conversation = $1`, conversation)
-	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true,
+	b.Queue(`update messages m set body = null, external = '',
+		status = case when status = 'waiting' and not exists (select 1 from outbox o where o.message = m.id) then 'failed' else status end
+		where conversation = $1`, conversation)
+	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
 		where person = $1`, person, now)
-	b.Queue(`update conversations set peer_hash = gen_random_uuid()::text::bytea, peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, conversation)
+	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, conversation)
 	b.Queue(`update people set wrapped = null, erased_at = $2 where id = $1 and wrapped is not null`, person, now)
+	told.queue(b)
+	return nil
 }
 
 // Forget implements bot.Journal.
@@ -77,33 +82,41 @@ func (s *Store) Forget(ctx context.Context, p bot.Peer) error {
 		return bot.ErrNotFound
 	}
 	if err == nil {
-		err = s.forget(ctx, id, person)
+		_, err = s.forget(ctx, id, person, nil)
 	}
 	s.dropPeer(p)
 	return err
 }
 
-func (s *Store) forget(ctx context.Context, id, person int64) error {
-	err := s.tx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select 1 from conversations where id = $1 for no key update`, id); err != nil {
+// forget erases a conversation's person, unless they have written since the time given, if any.
+func (s *Store) forget(ctx context.Context, id, person int64, silentSince *time.Time) (done bool, err error) {
+	var told news
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `select $2::timestamptz is null or seen_at < $2 from conversations where id = $1 for no key update`, id, silentSince).Scan(&done)
+		if err != nil || !done {
 			return err
 		}
 		b := &pgx.Batch{}
-		s.queueForget(b, id, person, s.now())
+		if err := s.queueForget(ctx, tx, b, id, person, s.now(), &told); err != nil {
+			return err
+		}
 		return tx.SendBatch(ctx, b).Close()
 	})
 	if err != nil {
-		return fmt.Errorf("forget a person: %w", err)
+		return false, fmt.Errorf("forget a person: %w", err)
 	}
-	s.vault.forget(person)
-	s.live.drop(ctx, id)
-	return nil
+	if done {
+		s.vault.forget(person)
+		s.live.drop(ctx, id)
+		s.hub.poke(told...)
+	}
+	return done, nil
 }
 
 // A Retention says how long things are kept.
 type Retention struct {
-	Silent   time.Duration // a conversation that never had a case, after the last word
-	Closed   time.Duration // a case and its conversation, after the case was closed
+	Silent   time.Duration // a conversation that has no case, after the last word
+	Closed   time.Duration // a case with its transcript, after it was closed; then its conversation is one that has none
 	Fleeting time.Duration // the words of a reply to somebody who refused that anything be kept
 	Refused  time.Duration // the conversation of such a person, after the last word
 }
@@ -113,39 +126,84 @@ func DefaultRetention() Retention {
 	return Retention{Silent: 30 * 24 * time.Hour, Closed: 365 * 24 * time.Hour, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
 }
 
-// Purge applies the retention rules and tells how many people were forgotten.
+// Purge applies the retention rules and tells how many people were forgotten. Questions are kept: they are apart from
+// who asked them. The console's log-ins that have expired go too.
 func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	now := s.now()
-	if _, err := s.pool.Exec(ctx, `update messages m set body = null where fleeting and body is not null and at < $1
-		and not exists (select 1 from outbox o where o.message = m.id)`, now.Add(-r.Fleeting)); err != nil {
+	if _, err := s.pool.Exec(ctx, `update messages set body = null where id in (
+		select m.id from messages m where m.fleeting and m.body is not null and m.at < $1
+		and not exists (select 1 from outbox o where o.message = m.id) for no key update skip locked)`, now.Add(-r.Fleeting)); err != nil {
 		return 0, fmt.Errorf("purge words that are not to be kept: %w", err)
 	}
 	if _, err := s.pool.Exec(ctx, `delete from sessions where expiry < $1`, now); err != nil {
-		return 0, fmt.Errorf("purge log-ins that have expired: %w", err)
+		return 0, fmt.Errorf("purge log-ins: %w", err)
 	}
-	for {
+	if err := s.purgeCases(ctx, now.Add(-r.Closed)); err != nil {
+		return 0, err
+	}
+	silent, refused := now.Add(-r.Silent), now.Add(-r.Refused)
+	for last := int64(0); ; {
 		rows, err := s.pool.Query(ctx, `
-			select c.id, c.person from conversations c join people p on p.id = c.person
-			where p.wrapped is not null and c.open_case is null
-			  and case when not exists (select 1 from cases k where k.conversation = c.id)
-			      then c.seen_at < $1 or not c.kept and c.seen_at < $2
-			      else c.seen_at < $3 and not exists (select 1 from cases k where k.conversation = c.id and k.closed_at > $3) end
-			limit 200`, now.Add(-r.Silent), now.Add(-r.Refused), now.Add(-r.Closed))
+			select c.id, c.person, c.kept from conversations c join people p on p.id = c.person
+			where c.id > $1 and p.wrapped is not null and c.open_case is null and (c.seen_at < $2 or not c.kept and c.seen_at < $3)
+			  and not exists (select 1 from cases k where k.conversation = c.id and not k.erased)
+			order by c.id limit 200`, last, silent, refused)
 		if err != nil {
 			return n, fmt.Errorf("find who is to be forgotten: %w", err)
 		}
-		due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ ID, Person int64 }])
+		due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+			ID, Person int64
+			Kept       bool
+		}])
 		if err != nil || len(due) == 0 {
 			return n, err
 		}
 		for _, d := range due {
-			if err := s.forget(ctx, d.ID, d.Person); err != nil {
+			last = d.ID
+			since := silent
+			if !d.Kept {
+				since = refused
+			}
+			done, err := s.forget(ctx, d.ID, d.Person, &since)
+			if err != nil {
 				return n, err
 			}
-			n++
+			if done {
+				n++
+			}
 		}
 		s.mu.Lock()
 		clear(s.peers)
 		s.mu.Unlock()
 	}
+}
+
+// purgeCases erases the cases closed before a time: they stay as codes and dates, whether or not their person still
+// writes.
+func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
+	rows, err := s.pool.Query(ctx, `select id from cases where state = 'closed' and not erased and closed_at < $1 order by id`, before)
+	if err != nil {
+		return fmt.Errorf("find cases to be erased: %w", err)
+	}
+	due, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("find cases to be erased: %w", err)
+	}
+	for _, id := range due {
+		b := &pgx.Batch{}
+		b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
+		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
+		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true
+			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
+		const of = `from messages m join cases k on k.id = m.case_id and k.erased where m.case_id = $1`
+		b.Queue(`delete from media_wanted where message in (select m.id `+of+`)`, id)
+		b.Queue(`update media set state = 'erased', data = null, name = null where message in (select m.id `+of+`)`, id)
+		b.Queue(`delete from outbox where message in (select m.id `+of+`)`, id)
+		b.Queue(`update messages set body = null, status = case when status = 'waiting' then 'failed' else status end where id in (select m.id `+of+`)`, id)
+		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+			return fmt.Errorf("erase case %d: %w", id, err)
+		}
+		s.hub.poke(bot.TopicCase(id))
+	}
+	return nil
 }

@@ -130,22 +130,54 @@ func (h *hub) listen(ctx context.Context) {
 	}
 }
 
+// proof is how long the notifications' connection may be silent before it is asked whether it still works, and timeout
+// how long it may take to answer: a peer that vanished says nothing.
+const (
+	proof   = 20 * time.Second
+	timeout = 5 * time.Second
+)
+
 func (h *hub) listenOnce(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, h.pool.Config().ConnConfig.Copy())
+	starting, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(starting, h.pool.Config().ConnConfig.Copy())
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "listen "+notifyChannel); err != nil {
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		conn.Close(ending)
+	}()
+	if _, err := conn.Exec(starting, "listen "+notifyChannel); err != nil {
 		return err
 	}
 	h.pokeAll(func(bot.Topic) bool { return true })
+	return attend(ctx, conn, func(payload string) { h.poke(bot.Topic(payload)) })
+}
+
+// attend passes on a connection's notifications until ctx ends or the connection is lost, which is an error.
+func attend(ctx context.Context, conn *pgx.Conn, hear func(payload string)) error {
 	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
+		waiting, cancel := context.WithTimeout(ctx, proof)
+		n, err := conn.WaitForNotification(waiting)
+		silent := waiting.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			hear(n.Payload)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !silent || conn.IsClosed():
 			return err
+		default:
+			asking, cancel := context.WithTimeout(ctx, timeout)
+			err := conn.Ping(asking)
+			cancel()
+			if err != nil {
+				return err
+			}
 		}
-		h.poke(bot.Topic(n.Payload))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"baom/bot"
 	"baom/content"
@@ -74,7 +73,7 @@ func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) e
 	if err != nil {
 		return err
 	}
-	err = s.tx(ctx, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var person int64
 		if err := tx.QueryRow(ctx, `insert into people (wrapped) values ($1) returning id`, wrapped).Scan(&person); err != nil {
 			return err
@@ -120,7 +119,7 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 			return false, err
 		}
 		fresh, err = s.file(ctx, k, e)
-		if errors.Is(err, errErased) { // forgotten since by another process: it is a new conversation
+		if errors.Is(err, errErased) { // forgotten since: who writes now is somebody new
 			s.dropPeer(e.Peer)
 			continue
 		}
@@ -129,7 +128,7 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		}
 		if fresh {
 			s.hub.poke(bot.TopicInbox, bot.TopicPeer(e.Peer))
-			if e.Media != nil && e.Media.State == bot.MediaWanted {
+			if e.Media != nil {
 				s.hub.poke(bot.TopicMedia)
 			}
 		}
@@ -138,84 +137,117 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 	return false, errors.New("receive: the conversation is being erased")
 }
 
+// seenEvery is how exactly it is known when a person last wrote: a row that is not written does not grow old.
+const seenEvery = 10 * time.Minute
+
+// The statements that file an entry. The parameters are those of fileArgs; with a file, those of fileMedia follow. An
+// entry that comes again does nothing, its file included.
+const (
+	fileEntry = `with m as (
+			insert into messages (conversation, case_id, key, author, kind, body, at)
+			select c.id, c.open_case, $3, $4, $5, $6, $7 from conversations c where c.id = $1 and c.peer_hash = $2
+			on conflict (conversation, key) do nothing returning id),
+		i as (insert into inbox (message, conversation, key, due) select m.id, $1, $3, $8 from m)`
+	fileMedia = `,
+		f as (insert into media (message, mime, size, seconds, name, data, state) select m.id, $9, $10, $11, $12, $13, $14 from m),
+		w as (insert into media_wanted (message, channel, ref, due) select m.id, $15, $16, $8 from m where $14 = 'wanted')`
+)
+
 // file writes an entry in one transaction and one round trip: the conversation's lock, the message, its place in the
-// inbox.
+// inbox, its file. The peer's hash proves, under the lock, that the conversation is still theirs.
 func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err error) {
+	now := s.now()
+	due := e.Due
+	if due.IsZero() {
+		due = now
+	}
+	hash := s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID)
 	sealed, err := seal(k.aead, "line", k.person, body{Input: &e.Input})
 	if err != nil {
 		return false, err
 	}
-	due := e.Due
-	if due.IsZero() {
-		due = s.now()
+	sql, args := fileEntry, []any{k.id, hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
+	if e.Media != nil {
+		more, err := mediaArgs(k, e)
+		if err != nil {
+			return false, err
+		}
+		sql, args = sql+fileMedia, append(args, more...)
 	}
-	err = s.tx(ctx, func(tx pgx.Tx) error {
-		var message int64
-		var wrapped []byte
-		b := &pgx.Batch{}
-		b.Queue(`update conversations c set seen_at = case when $3 then $2 else c.seen_at end from people p
-			where c.id = $1 and p.id = c.person and p.wrapped is not null returning p.wrapped`, k.id, s.now(), e.Input.Event == "").QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&wrapped)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return errErased
-			}
-			return err
-		})
-		b.Queue(`with m as (
-				insert into messages (conversation, case_id, key, author, kind, body, at)
-				select c.id, c.open_case, $2, 'person', $3, $4, $5 from conversations c where c.id = $1
-				on conflict (conversation, key) do nothing returning id),
-			i as (insert into inbox (message, conversation, key, due) select m.id, $1, $2, $6 from m)
-			select id from m`, k.id, e.Key, e.Input.Kind, sealed, e.Input.At, due).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&message)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			return err
-		})
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
-			return err
+	b := &pgx.Batch{}
+	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, hash).QueryRow(func(row pgx.Row) error {
+		var n int
+		err := row.Scan(&n)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errErased
 		}
-		fresh = message != 0
-		if fresh && e.Media != nil {
-			return s.fileMedia(ctx, tx, k.aead, k.person, e.Peer.Channel, message, e.Media)
-		}
-		return nil
+		return err
 	})
+	if e.Input.Event == "" {
+		b.Queue(`update conversations set seen_at = $2 where id = $1 and seen_at < $3`, k.id, now, now.Add(-seenEvery))
+	}
+	if due.After(now) && e.Input.Event != "" {
+		queueReplace(b, k.id, e.Key, sealed, e.Input.At, due)
+	}
+	b.Queue(sql+` select id from m`, args...).QueryRow(func(row pgx.Row) error {
+		var id int64
+		err := row.Scan(&id)
+		fresh = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	// A batch outside a transaction is one by itself.
+	err = s.pool.SendBatch(ctx, b).Close()
 	return fresh && err == nil, err
 }
 
-// fileMedia writes a file that came with a message: its bytes if they are at hand, or the wish to fetch them.
-func (s *Store) fileMedia(ctx context.Context, tx pgx.Tx, aead tink.AEAD, person int64, c bot.Channel, message int64, m *bot.Media) error {
-	state := m.State
-	var data, name []byte
-	var err error
-	if len(m.Data) > 0 {
-		state, m.Size = bot.MediaReady, int64(len(m.Data))
-		if data, err = seal(aead, "media", person, m.Data); err != nil {
-			return err
-		}
-	} else if state == "" {
-		state = bot.MediaWanted
+// authorOf is who a filed entry is by: what was told to the dialogue is no line of the person's.
+func authorOf(e bot.Entry) bot.Author {
+	if e.Input.Event != "" {
+		return bot.ByEvent
 	}
-	if state == bot.MediaWanted && len(m.Ref) == 0 {
+	return bot.ByPerson
+}
+
+// mediaArgs are the parameters of fileMedia: the bytes if they are at hand, or the wish to fetch them.
+func mediaArgs(k known, e bot.Entry) ([]any, error) {
+	m := e.Media
+	state, size := m.State, m.Size
+	var data, ref []byte
+	var err error
+	switch {
+	case len(m.Data) > bot.MaxMedia:
+		state = bot.MediaLost
+	case len(m.Data) > 0:
+		state, size = bot.MediaReady, int64(len(m.Data))
+		data, err = seal(k.aead, "media", k.person, m.Data)
+	case len(m.Ref) > 0 && (state == "" || state == bot.MediaWanted):
+		state = bot.MediaWanted
+		ref, err = seal(k.aead, "media ref", k.person, m.Ref)
+	default:
 		state = bot.MediaLost
 	}
-	m.State = state
-	if name, err = seal(aead, "file name", person, []byte(m.Name)); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	b := &pgx.Batch{}
-	b.Queue(`insert into media (message, mime, size, seconds, name, data, state) values ($1, $2, $3, $4, $5, $6, $7)`,
-		message, m.Mime, m.Size, m.Seconds, name, data, state)
-	if state == bot.MediaWanted {
-		ref, err := seal(aead, "media ref", person, m.Ref)
-		if err != nil {
-			return err
-		}
-		b.Queue(`insert into media_wanted (message, channel, ref, due) values ($1, $2, $3, $4)`, message, c, ref, s.now())
-	}
-	return tx.SendBatch(ctx, b).Close()
+	name, err := seal(k.aead, "file name", k.person, []byte(m.Name))
+	return []any{m.Mime, size, m.Seconds, name, data, state, e.Peer.Channel, ref}, err
+}
+
+// queueReplace makes a timer that still waits under this key the new one.
+func queueReplace(b *pgx.Batch, conversation int64, key string, sealed []byte, at, due time.Time) {
+	b.Queue(`with i as (update inbox set due = $5, attempts = 0 where conversation = $1 and key = $2 returning message)
+		update messages m set body = $3, at = $4 from i where m.id = i.message and m.author = 'event'`, conversation, key, sealed, at, due)
+}
+
+// queueEvent files an event for the dialogue of a conversation whose lock is held.
+func queueEvent(b *pgx.Batch, conversation int64, caseID *int64, key string, sealed []byte, at, due time.Time) {
+	b.Queue(`with m as (
+			insert into messages (conversation, case_id, key, author, body, at) values ($1, $2, $3, 'event', $4, $5)
+			on conflict (conversation, key) do nothing returning id)
+		insert into inbox (message, conversation, key, due) select id, $1, $3, $6 from m`, conversation, caseID, key, sealed, at, due)
 }
 
 // later is when a thing that failed a number of times is tried again: from one second to ten minutes, with jitter drawn

@@ -29,6 +29,7 @@ type claim struct {
 	person       int64
 	caseID       *int64
 	office       string
+	until        time.Time // the end of the lease
 }
 
 // Deliver implements bot.Journal: boundary C, claim · send · mark.
@@ -50,7 +51,7 @@ func (s *Store) Deliver(ctx context.Context, c bot.Channel, send func(context.Co
 // the message cannot be read any more and has been dropped.
 func (s *Store) claim(ctx context.Context, c bot.Channel) (*claim, error) {
 	now := s.now()
-	cl := &claim{message: bot.Message{Peer: bot.Peer{Channel: c}}}
+	cl := &claim{message: bot.Message{Peer: bot.Peer{Channel: c}}, until: now.Add(lease)}
 	var wrapped, peer, words, farewell, name, data []byte
 	var kind, officer, mime *string
 	var length *int
@@ -67,7 +68,7 @@ func (s *Store) claim(ctx context.Context, c bot.Channel) (*claim, error) {
 		       f.name, f.data, f.mime, f.seconds, of.name, coalesce(k.office, '')
 		from u join messages m on m.id = u.message join conversations c on c.id = u.conversation join people p on p.id = c.person
 		left join media f on f.message = m.id and f.state = 'ready' left join officers of on of.id = m.officer left join cases k on k.id = m.case_id`,
-		c, now, now.Add(lease)).
+		c, now, cl.until).
 		Scan(&cl.id, &cl.conversation, &cl.message.Attempt, &farewell, &cl.person, &wrapped, &peer, &cl.message.Keyboard, &words, &kind, &cl.caseID,
 			&name, &data, &mime, &length, &officer, &cl.office)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -134,30 +135,33 @@ func (s *Store) mark(ctx context.Context, cl *claim, external string, sendErr er
 	errors.As(sendErr, &send)
 	switch {
 	case sendErr == nil:
-		b.Queue(`delete from outbox where message = $1`, cl.id)
-		b.Queue(`update messages set status = 'sent', external = $2, body = case when $3 then null else body end where id = $1`, cl.id, external, cl.message.Lang == farewellLang)
+		// The conversation comes first, as everywhere: see the package comment.
 		if len(cl.message.Choices) > 0 {
 			b.Queue(`update conversations set keyboard = $2 where id = $1`, cl.conversation, external)
 		} else if cl.message.Keyboard != "" {
 			b.Queue(`update conversations set keyboard = '' where id = $1`, cl.conversation)
 		}
-	case send != nil && send.Permanent || cl.message.Attempt+1 >= maxSends:
+		b.Queue(`delete from outbox where message = $1`, cl.id)
+		b.Queue(`update messages set status = 'sent', external = $2 where id = $1`, cl.id, external)
+	case send != nil && send.Permanent, cl.message.Attempt+1 >= maxSends && (send == nil || send.After <= 0):
 		why := "n'a pas pu être envoyé"
 		if send != nil && send.Why != "" {
 			why = send.Why
 		}
+		b.Queue(`update conversations set reachable = false where id = $1`, cl.conversation)
 		b.Queue(`delete from outbox where message = $1`, cl.id)
 		b.Queue(`update messages set status = 'failed', why = $2 where id = $1`, cl.id, why)
-		b.Queue(`update conversations set reachable = false where id = $1`, cl.conversation)
 		if cl.caseID != nil {
 			told.add(bot.TopicOffice(cl.office))
 		}
 	default:
-		due := later(s.now(), cl.message.Attempt, cl.id)
-		if send != nil && send.After > 0 {
-			due = s.now().Add(send.After)
+		due, counted := later(s.now(), cl.message.Attempt, cl.id), true
+		if send != nil && send.After > 0 { // asked to wait: that is no failed try
+			due, counted = s.now().Add(send.After), false
 		}
-		b.Queue(`update outbox set due = $2 where message = $1`, cl.id, due)
+		// Only while the lease is still this one's: a later claim has its own.
+		b.Queue(`update outbox set due = $2, attempts = case when $4 then attempts else attempts - 1 end where message = $1 and due = $3`,
+			cl.id, due, cl.until, counted)
 		s.log.Debug("a message will be tried again", "message", cl.id, "attempt", cl.message.Attempt, "error", sendErr)
 	}
 	told.queue(b)
@@ -203,7 +207,7 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends:
 		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
 	case err != nil:
-		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2 where message = $1`, id, later(s.now(), attempts, id))
+		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2 where message = $1 and due = $3`, id, later(s.now(), attempts, id), now.Add(2*lease))
 		s.log.Debug("a file will be fetched again", "message", id, "attempt", attempts, "error", err)
 		return dbErr
 	}

@@ -45,6 +45,7 @@ type Store struct {
 	now      func() time.Time
 	log      *slog.Logger
 	officers *pgxstore.PostgresStore
+	closing  sync.Once
 
 	mu    sync.Mutex
 	peers map[string]known // conversations by blind index, bounded
@@ -88,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		pool.Close()
 		return nil, err
 	}
-	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge clears what has expired
+	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
 	s.hub = newHub(pool, o.Log)
 	return s, nil
 }
@@ -108,11 +109,13 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	return err
 }
 
-// Close lets go of every connection.
+// Close lets go of every connection. It may be called again.
 func (s *Store) Close() {
-	s.hub.close()
-	s.live.close()
-	s.pool.Close()
+	s.closing.Do(func() {
+		s.hub.close()
+		s.live.close()
+		s.pool.Close()
+	})
 }
 
 // Ping reports whether the record can be reached.
@@ -182,31 +185,43 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// Lock takes a lock that one process holds at a time, for as long as its connection lives. ok is false if another
-// process has it.
+// Lock is Hold for a caller that has no use for knowing when the lock is lost.
 func (s *Store) Lock(ctx context.Context, name string) (release func(), ok bool, err error) {
-	conn, err := s.pool.Acquire(ctx)
+	_, release, ok, err = s.Hold(ctx, name)
+	return release, ok, err
+}
+
+// Hold takes a lock that one process holds at a time, on a connection of its own. held ends when the lock is released or
+// lost, or with ctx: what runs under the lock runs with held. ok is false if another process has the lock. A lost lock
+// may be taken by another process at once, and is noticed within half a minute, mostly at once.
+func (s *Store) Hold(ctx context.Context, name string) (held context.Context, release func(), ok bool, err error) {
+	asking, cancelAsking := context.WithTimeout(ctx, timeout)
+	defer cancelAsking()
+	conn, err := pgx.ConnectConfig(asking, s.pool.Config().ConnConfig.Copy())
 	if err != nil {
-		return nil, false, fmt.Errorf("lock %s: %w", name, err)
+		return nil, nil, false, fmt.Errorf("lock %s: %w", name, err)
 	}
-	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtextextended('baom ' || $1, 0))`, name).Scan(&ok); err != nil || !ok {
-		conn.Release()
+	err = conn.QueryRow(asking, `select pg_try_advisory_lock(hashtextextended('baom ' || $1, 0))`, name).Scan(&ok)
+	if err != nil || !ok {
+		conn.Close(asking)
 		if err != nil {
 			err = fmt.Errorf("lock %s: %w", name, err)
 		}
-		return nil, false, err
+		return nil, nil, false, err
 	}
-	raw := conn.Hijack()
-	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	held, end := context.WithCancel(ctx)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if err := attend(held, conn, func(string) {}); held.Err() == nil {
+			s.log.Warn("a lock was lost", "lock", name, "error", err)
+		}
+		end()
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		raw.Close(ctx)
-	}, true, nil
-}
-
-// tx runs do in a transaction.
-func (s *Store) tx(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, do)
+		conn.Close(closing) // which releases it
+	}()
+	return held, func() { end(); <-gone }, true, nil
 }
 
 // Stats are the figures of the backlog.

@@ -2,9 +2,11 @@ package storage_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,17 +160,20 @@ func crowd(t *testing.T, ctx context.Context, a, b *storage.Store) {
 		return "ok", nil
 	}
 	var work, writing sync.WaitGroup
-	for i, s := range []*storage.Store{a, b, a, b, a, b, a, b} {
+	worker := func(do func() error) {
 		work.Go(func() {
 			for ctx.Err() == nil && left.Load() > 0 {
-				if i%2 == 0 {
-					s.Turn(ctx, step)
-				}
-				if err := s.Deliver(ctx, bot.Telegram, send); errors.Is(err, bot.ErrIdle) {
+				if err := do(); errors.Is(err, bot.ErrIdle) {
 					time.Sleep(time.Millisecond)
 				}
 			}
 		})
+	}
+	for i, s := range []*storage.Store{a, b, a, b, a, b, a, b} {
+		worker(func() error { return s.Turn(ctx, step) })
+		if i < 4 {
+			worker(func() error { return s.Deliver(ctx, bot.Telegram, send) })
+		}
 	}
 	for p := range people {
 		writing.Go(func() {
@@ -291,7 +296,7 @@ func TestCaseLife(t *testing.T) {
 	for _, l := range lines {
 		got = append(got, string(l.Author)+":"+l.Text+l.Event)
 	}
-	want := "person:motssecrets au sujet de la pension|event:opened|bot:ouvert|officer:Bonjour de la part d'Amina|note:à rappeler"
+	want := "person:motssecrets au sujet de la pension|event:opened|bot:ouvert|note:à rappeler|officer:Bonjour de la part d'Amina"
 	if strings.Join(got, "|") != want {
 		t.Errorf("transcript\n got %s\nwant %s", strings.Join(got, "|"), want)
 	}
@@ -318,49 +323,100 @@ func TestReferenceTaken(t *testing.T) {
 	}
 }
 
-// TestDumpShowsNobody copies every table as text and every value of Redis after a conversation with words that stand
-// out, and finds none of them.
+// TestDumpShowsNobody reads every row of every table and every key and value of Redis, with all bytes as they are, after a
+// conversation full of words that stand out, and finds none of them.
 func TestDumpShowsNobody(t *testing.T) {
 	storagetest.RealRedis(t)
 	db, redisURL := storagetest.Env(t)
 	s := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redisURL})
 	ctx := t.Context()
-	e := entry("peer-7654321", 1, "motssecrets")
-	e.Media = &bot.Media{Kind: flows.Document, Mime: "application/pdf", Name: "nomfichier.pdf", Data: []byte("octetssecrets")}
+	e := entry("212612345678@peer", 1, "motssecrets")
+	e.Media = &bot.Media{Kind: flows.Document, Mime: "application/pdf", Name: "NomFichier.pdf", Data: []byte("OctetsSecrets")}
 	receive(t, s, e)
-	e = entry("peer-7654321", 2, "encore motssecrets")
-	e.Media = &bot.Media{Kind: flows.Voice, Ref: []byte("refsecret"), State: bot.MediaWanted}
+	e = entry("212612345678@peer", 2, "encore motssecrets")
+	e.Media = &bot.Media{Kind: flows.Voice, Ref: []byte("RefSecret"), State: bot.MediaWanted}
 	receive(t, s, e)
+	receive(t, s, bot.Entry{Peer: e.Peer, Key: "tg:3", Input: flows.Input{Kind: flows.Location, Lat: 29.69734, Lon: -9.73162, Choice: "choixsecret", Slots: map[string]string{"s": "slotsecret"}}})
 	drain(t, s, func(sess flows.Session, e bot.Entry) bot.Turn {
 		turn := open(flows.Reference("TZ", 5))(sess, e)
-		turn.Session.Slots = map[string]string{"first-name": "Zahra-Unique"}
-		turn.Send[0].Text = "reponsesecrete"
-		turn.Case.Comment, turn.Asked = "commentairesecret", []flows.Asked{{Question: "motssecrets ?", Lang: "fr", Outcome: "declined"}}
+		turn.Session.Slots = map[string]string{"first-name": "Zahra-Unique", "slot": "slotsecret"}
+		turn.Send[0].Text = "ReponseSecrete"
+		turn.Case.Comment, turn.Asked = "CommentaireSecret", []flows.Asked{{Question: "motssecrets ?", Lang: "fr", Outcome: "declined"}}
+		turn.Later = []bot.Entry{{Key: fmt.Sprint("timer:", e.Key), Due: time.Now().Add(time.Hour), Input: flows.Input{Event: "r", Slots: map[string]string{"s": "slotsecret"}}}}
 		return turn
 	})
+	list, err := s.Queue(ctx, bot.Query{})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if _, err := s.Change(ctx, list[0].ID, func(*bot.Case) (bot.CaseWork, error) {
+		return bot.CaseWork{Lines: []bot.Line{{Author: bot.ByNote, Text: "NoteSecrete"}},
+			Messages: []bot.Message{{Text: "ReponseSecrete", Media: &bot.Media{Kind: flows.Image, Name: "NomFichier.png", Data: []byte("OctetsSecrets")}}},
+			Entries:  []bot.Entry{{Key: "case:1:1", Input: flows.Input{Event: "claimed", Slots: map[string]string{"s": "slotsecret"}}}}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, s, entry("goodbye-7654321", 1, "motssecrets"))
+	drain(t, s, func(sess flows.Session, e bot.Entry) bot.Turn {
+		return bot.Turn{Session: sess, Forget: e.Peer.ID == "goodbye-7654321", Send: []bot.Message{{Text: "AdieuSecret"}}}
+	})
+	all := strings.ToLower(dump(t, db, redisURL))
+	for _, word := range []string{"tiznit", "timer:tg:3", "application/pdf", "session:"} { // what may be seen is seen: the test looks
+		if !strings.Contains(all, word) {
+			t.Errorf("the dump does not show %q", word)
+		}
+	}
+	for _, word := range []string{"motssecrets", "zahra", "98765432", "12345678", "7654321", "octetssecrets", "nomfichier", "refsecret", "reponsesecrete",
+		"commentairesecret", "29.69", "choixsecret", "slotsecret", "notesecrete", "adieusecret"} {
+		if strings.Contains(all, word) {
+			t.Errorf("the dump shows %q", word)
+		}
+	}
+}
+
+// dump is every row of every table as text, followed by the bytes that it writes as hexadecimal, and all that Redis holds.
+func dump(t *testing.T, db, redisURL string) string {
+	t.Helper()
+	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, `select table_name from information_schema.tables where table_schema = 'public'`)
+	rows, err := conn.Query(ctx, `select table_name::text from information_schema.tables where table_schema = 'public'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(tables) < 10 {
+	if err != nil || len(tables) < 14 {
 		t.Fatalf("tables %v, %v", tables, err)
 	}
-	var dump strings.Builder
+	var out strings.Builder
+	hexadecimal := regexp.MustCompile(`\\x[0-9a-f]*`)
 	for _, table := range tables {
-		var text string
-		if err := conn.QueryRow(ctx, `select coalesce(string_agg(convert_from(decode(replace(encode(t::text::bytea, 'hex'), '', ''), 'hex'), 'UTF8'), e'\n'), '') from `+table+` t`).Scan(&text); err != nil {
+		rows, err := conn.Query(ctx, `select t::text from `+pgx.Identifier{table}.Sanitize()+` t`)
+		if err != nil {
 			t.Fatal(err)
 		}
-		dump.WriteString(text)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			out.WriteString(line + "\n")
+			for _, h := range hexadecimal.FindAllString(line, -1) {
+				data, err := hex.DecodeString(h[2:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				out.Write(append(data, '\n'))
+			}
+		}
 	}
-	var raw []string // bytea is dumped as hexadecimal: look for the bytes too
-	o, _ := redis.ParseURL(redisURL)
+	o, err := redis.ParseURL(redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
 	client := redis.NewClient(o)
 	defer client.Close()
 	keys, err := client.Keys(ctx, "*").Result()
@@ -368,17 +424,9 @@ func TestDumpShowsNobody(t *testing.T) {
 		t.Fatalf("redis holds %v, %v", keys, err)
 	}
 	for _, k := range keys {
-		raw = append(raw, k, client.Get(ctx, k).Val())
+		out.WriteString(k + "\n" + client.Get(ctx, k).Val() + "\n")
 	}
-	all := strings.ToLower(dump.String() + strings.Join(raw, "\n"))
-	if !strings.Contains(all, "tiznit") {
-		t.Fatal("the dump is empty")
-	}
-	for _, word := range []string{"motssecrets", "zahra", "98765432", "7654321", "octetssecrets", "nomfichier", "refsecret", "reponsesecrete", "commentairesecret"} {
-		if strings.Contains(all, word) || strings.Contains(all, fmt.Sprintf("%x", word)) {
-			t.Errorf("the dump shows %q", word)
-		}
-	}
+	return out.String()
 }
 
 func TestForget(t *testing.T) {
@@ -418,15 +466,104 @@ func TestForget(t *testing.T) {
 	})
 }
 
+// TestForgottenElsewhere lets one process forget people who write to another, which still remembers their conversation:
+// whatever is acknowledged is either erased with what came before, or filed for somebody new who can be answered.
+func TestForgottenElsewhere(t *testing.T) {
+	db, _ := storagetest.Env(t)
+	a, b, o := storagetest.Open(t, storage.Options{DatabaseURL: db}), storagetest.Open(t, storage.Options{DatabaseURL: db}), operate(t, db)
+	peer := bot.Peer{Channel: bot.Telegram, ID: "7"}
+	receive(t, b, entry("7", 1, "bonjour"))
+	if err := a.Forget(t.Context(), peer); err != nil {
+		t.Fatal(err)
+	}
+	if !receive(t, b, entry("7", 1, "bonjour")) {
+		t.Error("who was forgotten has written before")
+	}
+	for n := range 60 {
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := a.Forget(t.Context(), peer); err != nil && !errors.Is(err, bot.ErrNotFound) {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			if _, err := b.Receive(t.Context(), entry("7", 10+n, "encore")); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+		if n := o.count(`select count(*) from messages m join conversations c on c.id = m.conversation join people p on p.id = c.person
+			where p.wrapped is null and m.body is not null`); n != 0 {
+			t.Fatalf("%d lines were filed for nobody", n)
+		}
+	}
+	drain(t, a, echo)
+	if st, err := a.Stats(t.Context()); err != nil || st.Inbox != 0 || st.SetAside != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestLogIns shows that the console's log-ins are kept until they expire, and that expired ones are removed.
+func TestLogIns(t *testing.T) {
+	db, _ := storagetest.Env(t)
+	at := &clock{time.Now()}
+	s, o := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now}), operate(t, db)
+	for token, expiry := range map[string]time.Duration{"short": time.Hour, "long": 3 * time.Hour} {
+		if err := s.Sessions().Commit(token, []byte("data"), at.Add(expiry)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at.Time = at.Add(2 * time.Hour)
+	if _, err := s.Purge(t.Context(), storage.DefaultRetention()); err != nil {
+		t.Fatal(err)
+	}
+	if data, found, err := s.Sessions().Find("long"); err != nil || !found || string(data) != "data" {
+		t.Errorf("a log-in that has not expired: %q, %v, %v", data, found, err)
+	}
+	if n := o.count(`select count(*) from sessions`); n != 1 {
+		t.Errorf("%d log-ins are kept", n)
+	}
+}
+
+// TestPurgeWaits shows that nobody is forgotten who writes while the rules are being applied.
+func TestPurgeWaits(t *testing.T) {
+	db, _ := storagetest.Env(t)
+	at := &clock{time.Now()}
+	s, o := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now}), operate(t, db)
+	receive(t, s, entry("7", 1, "bonjour"))
+	at.Time = at.AddDate(0, 0, 31)
+	o.exec(`begin; update conversations set seen_at = now() + interval '31 days'`)
+	forgotten := make(chan int)
+	go func() {
+		n, err := s.Purge(t.Context(), storage.DefaultRetention())
+		if err != nil {
+			t.Error(err)
+		}
+		forgotten <- n
+	}()
+	o.until(`exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+	o.exec(`commit`)
+	if n := <-forgotten; n != 0 {
+		t.Errorf("%d people were forgotten who had just written", n)
+	}
+}
+
 // TestRefused shows that nothing a person writes is kept once they have said no.
 func TestRefused(t *testing.T) {
 	now := time.Now()
 	db, redisURL := storagetest.Env(t)
 	s := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redisURL, Now: func() time.Time { return now }})
-	receive(t, s, entry("7", 1, "avant"))
-	receive(t, s, entry("7", 2, "non"))
+	var files []int64
+	first, second := entry("7", 1, "avant"), entry("7", 2, "non")
+	first.Media = &bot.Media{Kind: flows.Image, Name: "photo", Data: []byte("photo")}
+	second.Media = &bot.Media{Kind: flows.Voice, Ref: []byte("ref")}
+	receive(t, s, first)
+	receive(t, s, second)
 	receive(t, s, entry("7", 3, "après"))
 	drain(t, s, func(sess flows.Session, e bot.Entry) bot.Turn {
+		if e.Media != nil {
+			files = append(files, e.ID)
+		}
 		return bot.Turn{Session: sess, Discard: e.Input.Text != "avant", Send: []bot.Message{{Text: "r " + e.Input.Text}}}
 	})
 	peer := bot.Peer{Channel: bot.Telegram, ID: "7"}
@@ -449,6 +586,14 @@ func TestRefused(t *testing.T) {
 	now = now.Add(11 * time.Minute)
 	if _, err := s.Purge(t.Context(), storage.DefaultRetention()); err != nil {
 		t.Fatal(err)
+	}
+	for _, line := range files {
+		if m, err := s.Attachment(t.Context(), peer, line); err != nil || m.State != bot.MediaErased || m.Data != nil || m.Name != "" {
+			t.Errorf("a file is kept: %+v, %v", m, err)
+		}
+	}
+	if err := s.Fetch(t.Context(), bot.Telegram, nil); !errors.Is(err, bot.ErrIdle) {
+		t.Errorf("a file is still wanted: %v", err)
 	}
 	if got := strings.Trim(words(), "|"); got != "" {
 		t.Errorf("after ten minutes %q is kept", got)
@@ -484,9 +629,23 @@ func TestRetention(t *testing.T) {
 	if n, _ := s.Purge(t.Context(), storage.DefaultRetention()); n != 0 {
 		t.Error("forgotten too early")
 	}
+	receive(t, s, entry("has a case", 2, "me revoilà"))
 	now = now.AddDate(0, 0, 2)
+	if n, _ := s.Purge(t.Context(), storage.DefaultRetention()); n != 0 {
+		t.Error("somebody who still writes was forgotten")
+	}
+	k, lines, err := s.Case(t.Context(), c.ID)
+	if err != nil || !k.Erased || k.Answers["first-name"] != "" || k.Answers["need"] != "G2" || k.Last != "" {
+		t.Errorf("a year after it was closed the case is %+v, %v", k, err)
+	}
+	for _, l := range lines {
+		if l.Text != "" {
+			t.Errorf("a line of it is kept: %+v", l)
+		}
+	}
+	now = now.AddDate(0, 0, 31)
 	if n, _ := s.Purge(t.Context(), storage.DefaultRetention()); n != 1 {
-		t.Error("not forgotten a year after the case was closed")
+		t.Error("not forgotten once they were silent too")
 	}
 }
 
@@ -528,7 +687,8 @@ func TestPoison(t *testing.T) {
 	receive(t, s, entry("7", 2, "fine"))
 	var heard []string
 	for range 8 {
-		for {
+		idle := false
+		for range 20 { // what follows is not taken while the poison waits to be tried again
 			err := s.Turn(t.Context(), func(sess flows.Session, e bot.Entry) bot.Turn {
 				heard = append(heard, e.Input.Text)
 				turn := echo(sess, e)
@@ -537,9 +697,12 @@ func TestPoison(t *testing.T) {
 				}
 				return turn
 			})
-			if err != nil {
+			if idle = errors.Is(err, bot.ErrIdle); idle {
 				break
 			}
+		}
+		if !idle {
+			t.Fatalf("the workers never rest; heard %q", heard)
 		}
 		now = now.Add(time.Minute)
 	}
@@ -549,50 +712,6 @@ func TestPoison(t *testing.T) {
 	if st, err := s.Stats(t.Context()); err != nil || st.SetAside != 1 || st.Inbox != 0 {
 		t.Errorf("%+v, %v", st, err)
 	}
-}
-
-// TestCrashBetween kills the connections in the middle of each boundary: what was in hand is as if it had not begun.
-func TestCrashBetween(t *testing.T) {
-	db, _ := storagetest.Env(t)
-	s := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	kill := func() {
-		conn, err := pgx.Connect(t.Context(), db)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(t.Context())
-		if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
-			t.Fatal(err)
-		}
-	}
-	receive(t, s, entry("7", 1, "bonjour"))
-	if err := s.Turn(t.Context(), func(sess flows.Session, e bot.Entry) bot.Turn { kill(); return echo(sess, e) }); err == nil {
-		t.Error("a turn whose connection was killed succeeded")
-	}
-	again(t, func() error { return s.Turn(t.Context(), echo) })
-	sends := 0
-	s.Deliver(t.Context(), bot.Telegram, func(context.Context, bot.Message) (string, error) { sends++; kill(); return "x", nil })
-	for range 20 { // the mark may have taken a killed connection: then the lease holds the message, else the next one follows
-		s.Deliver(t.Context(), bot.Telegram, func(context.Context, bot.Message) (string, error) { sends++; return "x", nil })
-	}
-	if sends < 1 || sends > 2 {
-		t.Errorf("%d sends of two messages before a lease ran out", sends)
-	}
-	c := caseOf(t, s)
-	if _, err := s.Change(t.Context(), c, func(c *bot.Case) (bot.CaseWork, error) {
-		kill()
-		c.Urgent = "medical"
-		return bot.CaseWork{}, nil
-	}); err == nil {
-		t.Error("a change whose connection was killed succeeded")
-	}
-	again(t, func() error {
-		k, _, err := s.Case(t.Context(), c)
-		if err == nil && k.Urgent != "" {
-			t.Error("half a change was kept")
-		}
-		return err
-	})
 }
 
 // again calls f until it works: connections killed before are noticed when they are used.
@@ -608,17 +727,6 @@ func again(t *testing.T, f func() error) {
 	t.Fatal(err)
 }
 
-func caseOf(t *testing.T, s *storage.Store) int64 {
-	t.Helper()
-	again(t, func() error { _, err := s.Receive(t.Context(), entry("9", 1, "dossier")); return err })
-	again(t, func() error { return s.Turn(t.Context(), open(flows.Reference("TZ", 9))) })
-	list, err := s.Queue(t.Context(), bot.Query{})
-	if err != nil || len(list) != 1 {
-		t.Fatalf("%v, %v", list, err)
-	}
-	return list[0].ID
-}
-
 func TestWrongSecret(t *testing.T) {
 	db, _ := storagetest.Env(t)
 	storagetest.Open(t, storage.Options{DatabaseURL: db})
@@ -626,28 +734,6 @@ func TestWrongSecret(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "does not open this database") {
 		t.Errorf("a wrong key: %v", err)
 	}
-}
-
-func TestLock(t *testing.T) {
-	s := storagetest.New(t)
-	release, ok, err := s.Lock(t.Context(), "telegram")
-	if err != nil || !ok {
-		t.Fatal(ok, err)
-	}
-	if _, ok, err := s.Lock(t.Context(), "telegram"); ok || err != nil {
-		t.Errorf("taken twice: %v", err)
-	}
-	release()
-	again(t, func() error { // the server lets go when it notices the closed connection
-		r, ok, err := s.Lock(t.Context(), "telegram")
-		if err == nil && !ok {
-			return errors.New("not free again")
-		}
-		if ok {
-			r()
-		}
-		return err
-	})
 }
 
 // TestForeignRedis shows that a session in Redis that this record cannot open, as after a restored backup or with another
@@ -682,30 +768,18 @@ func TestForeignRedis(t *testing.T) {
 	})
 }
 
-func BenchmarkReceive(b *testing.B) {
-	s := storagetest.New(b)
-	var n atomic.Int64
-	b.SetParallelism(32)
-	b.RunParallel(func(pb *testing.PB) {
-		peer := fmt.Sprint(n.Add(1))
-		for i := 0; pb.Next(); i++ {
-			receive(b, s, entry(peer, i, "bonjour"))
-		}
+// TestStepFailed shows that an entry whose step panicked is set aside with its trace, once, and that the words said about
+// it go out.
+func TestStepFailed(t *testing.T) {
+	s := storagetest.New(t)
+	receive(t, s, entry("7", 1, "mots"))
+	steps := 0
+	drain(t, s, func(sess flows.Session, e bot.Entry) bot.Turn {
+		steps++
+		return bot.Turn{Session: sess, Failed: "trace", Send: []bot.Message{{Text: "pardon"}}}
 	})
-}
-
-func BenchmarkTurn(b *testing.B) {
-	s := storagetest.New(b)
-	for i := range b.N {
-		receive(b, s, entry(fmt.Sprint(i%64), i, "bonjour"))
+	sent := sendAll(t, s, bot.Telegram)
+	if st, err := s.Stats(t.Context()); err != nil || steps != 1 || st.SetAside != 1 || len(sent) != 1 {
+		t.Errorf("%d steps, %+v, sent %+v, %v", steps, st, sent, err)
 	}
-	b.ResetTimer()
-	b.SetParallelism(4)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := s.Turn(b.Context(), echo); err != nil && !errors.Is(err, bot.ErrIdle) {
-				b.Fatal(err)
-			}
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"baom/bot"
@@ -30,189 +31,272 @@ type hand struct {
 	aead     tink.AEAD
 	attempts int
 	session  flows.Session
+	cut      bool // the connection was lost on the way
 }
+
+// errMissed is met where the chosen conversation had nothing left once it was locked: another worker was faster.
+var errMissed = errors.New("another worker was faster")
 
 // Turn implements bot.Journal: boundary B.
 func (s *Store) Turn(ctx context.Context, step func(flows.Session, bot.Entry) bot.Turn) error {
 	var h hand
-	var sealed []byte
-	var told news
-	err := s.tx(ctx, func(tx pgx.Tx) error {
-		if err := s.take(ctx, tx, &h); err != nil {
-			return err
-		}
-		turn := step(h.session, h.entry)
-		var err error
-		sealed, told, err = s.commit(ctx, tx, &h, turn)
-		return err
-	})
+	var done outcome
+	err := errMissed
+	for tries := 0; tries < 4 && errors.Is(err, errMissed); tries++ {
+		h = hand{}
+		done, err = s.turn(ctx, &h, step)
+	}
 	switch {
 	case err == nil:
-		if sealed != nil {
-			s.live.put(ctx, h.id, h.rev+1, sealed)
+		if done.session != nil {
+			s.live.put(ctx, h.id, h.rev+1, done.session)
 		} else {
 			s.live.drop(ctx, h.id)
 			s.vault.forget(h.person)
 			s.dropPeer(h.entry.Peer)
 		}
-		s.hub.poke(told...)
+		s.hub.poke(done.told...)
 		return nil
+	case errors.Is(err, errMissed):
+		return nil // the caller looks again
 	case errors.Is(err, bot.ErrIdle):
 		return err
 	case h.message == 0:
 		return fmt.Errorf("turn: %w", err)
-	case errors.Is(err, bot.ErrConflict): // a reference that is taken: the same entry again, with new randomness
+	}
+	aside := s.failedTurn(context.WithoutCancel(ctx), &h, err)
+	if errors.Is(err, bot.ErrConflict) && aside == nil { // a reference that is taken: the same entry again, with new randomness
 		s.hub.poke(bot.TopicInbox)
 		return nil
 	}
-	if aside := s.failedTurn(context.WithoutCancel(ctx), &h, err); aside != nil {
-		err = errors.Join(err, aside)
-	}
-	return fmt.Errorf("turn of entry %d: %w", h.message, err)
+	return fmt.Errorf("turn of entry %d: %w", h.message, errors.Join(err, aside))
 }
 
-// take locks the oldest waiting conversation that nobody works on and reads its oldest entry. That is asked for again
-// under the lock, because the snapshot that chose the conversation may be older than the lock: without it a second
-// worker could handle an entry twice. An entry that failed and waits to be tried again holds back what came after it.
-func (s *Store) take(ctx context.Context, tx pgx.Tx, h *hand) error {
-	now := s.now()
-	for range 4 {
-		err := tx.QueryRow(ctx, `
-			select c.id, c.rev from inbox i join conversations c on c.id = i.conversation
+// An outcome is what follows from a committed turn: the new session as it is sealed, nil if the person was forgotten, and
+// the news.
+type outcome struct {
+	session []byte
+	told    news
+}
+
+// turn is one transaction in two round trips: begin, the lock and the entry; then everything the turn changes, and the
+// commit. (A turn that changes a case needs some more.)
+func (s *Store) turn(ctx context.Context, h *hand, step func(flows.Session, bot.Entry) bot.Turn) (done outcome, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return done, err
+	}
+	// A connection that is given back within a transaction, as after a panic of the step, is closed by the pool.
+	defer conn.Release()
+	if err = s.take(ctx, conn, h); err == nil {
+		b := &pgx.Batch{}
+		if done, err = s.commit(ctx, conn, b, h, step(h.session, h.entry)); err == nil {
+			b.Queue("commit")
+			err = conn.SendBatch(ctx, b).Close()
+		}
+	}
+	if err != nil {
+		h.cut = conn.Conn().IsClosed()
+		rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		conn.Exec(rolling, "rollback")
+	}
+	return done, err
+}
+
+// The two statements of the turn's beginning travel together: the first leaves the conversation that it locked in a
+// setting of the transaction. The second asks for the entry again under the lock, because the snapshot that chose the
+// conversation may be older than the lock: without it a second worker could handle an entry twice. An entry that failed
+// and waits to be tried again holds back what came after it.
+const (
+	lockOldest = `
+		with l as materialized (
+			select c.id from inbox i join conversations c on c.id = i.conversation
 			where i.due <= $1 and not exists (select 1 from inbox p
 				where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)
 			order by i.due, i.message limit 1
-			for no key update of c skip locked`, now).Scan(&h.id, &h.rev)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return bot.ErrIdle
-		}
-		if err != nil {
-			return err
-		}
-		live := s.live.get(ctx, h.id, h.rev)
-		var wrapped, peer, words, session []byte
-		var openCase *int64
-		var attempts int
-		var name, ref []byte
-		var mime, state *string
-		var size *int64
-		var length *int
-		err = tx.QueryRow(ctx, `
-			select i.message, i.attempts, m.key, m.body, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
-			       case when $2 then null else c.session end, f.name, f.mime, f.size, f.seconds, f.state, w.ref
-			from inbox i join messages m on m.id = i.message join conversations c on c.id = i.conversation join people p on p.id = c.person
-			left join media f on f.message = m.id left join media_wanted w on w.message = m.id
-			where i.conversation = $1 and i.due <= $3 and not exists (select 1 from inbox p
-				where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $3)
-			order by i.message limit 1`, h.id, live != nil, now).
-			Scan(&h.message, &attempts, &h.entry.Key, &words, &h.rev, &h.person, &wrapped, &peer, &h.entry.Peer.Channel, &h.kept, &openCase,
-				&session, &name, &mime, &size, &length, &state, &ref)
-		if errors.Is(err, pgx.ErrNoRows) {
-			continue // handled meanwhile by the worker that had the lock
-		}
-		if err != nil {
-			return err
-		}
-		h.attempts = attempts
-		if h.aead, err = s.vault.open(h.person, wrapped); err != nil {
-			return err
-		}
-		if live != nil && unseal(h.aead, "session", h.person, live, &h.session) != nil {
-			// Not ours, or broken: the row has the session.
-			if err := tx.QueryRow(ctx, `select session from conversations where id = $1`, h.id).Scan(&session); err != nil {
-				return err
-			}
-			h.session = flows.Session{}
-		}
-		h.entry.ID = h.message
-		if openCase != nil {
-			h.entry.Case = *openCase
-		}
-		var id []byte
-		var b body
-		if err := errors.Join(unseal(h.aead, "peer", h.person, peer, &id), unseal(h.aead, "line", h.person, words, &b),
-			unseal(h.aead, "session", h.person, session, &h.session)); err != nil {
-			return err
-		}
-		h.entry.Peer.ID = string(id)
-		if b.Input != nil {
-			h.entry.Input = *b.Input
-		}
-		if state != nil {
-			h.entry.Media = &bot.Media{Kind: h.entry.Input.Kind, Mime: *mime, Size: *size, Seconds: *length, State: bot.MediaState(*state)}
-		}
-		return nil
+			for no key update of c skip locked)
+		select id, set_config('baom.conversation', id::text, true) from l`
+	readHead = `
+		select i.message, i.attempts, m.key, m.body, c.id, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
+		       case when $2 then c.session end, f.name, f.mime, f.size, f.seconds, f.state
+		from inbox i join messages m on m.id = i.message join conversations c on c.id = i.conversation join people p on p.id = c.person
+		left join media f on f.message = m.id
+		where i.conversation = nullif(current_setting('baom.conversation', true), '')::bigint and i.due <= $1 and not exists (select 1 from inbox p
+			where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)
+		order by i.message limit 1`
+)
+
+// take begins the transaction, locks the oldest waiting conversation that nobody works on and reads its oldest entry.
+func (s *Store) take(ctx context.Context, conn *pgxpool.Conn, h *hand) error {
+	now, bare := s.now(), s.live.absent()
+	var r headRow
+	found, missed := false, false
+	b := &pgx.Batch{}
+	b.Queue("begin")
+	b.Queue(lockOldest, now).QueryRow(func(row pgx.Row) error {
+		var id int64
+		var setting string
+		err := row.Scan(&id, &setting)
+		found = err == nil
+		return unless(err, pgx.ErrNoRows)
+	})
+	b.Queue(readHead, now, bare).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&h.message, &h.attempts, &h.entry.Key, &r.words, &h.id, &h.rev, &h.person, &r.wrapped, &r.peer, &h.entry.Peer.Channel,
+			&h.kept, &r.openCase, &r.session, &r.name, &r.mime, &r.size, &r.seconds, &r.state)
+		missed = errors.Is(err, pgx.ErrNoRows)
+		return unless(err, pgx.ErrNoRows)
+	})
+	switch err := conn.SendBatch(ctx, b).Close(); {
+	case err != nil:
+		return err
+	case !found:
+		return bot.ErrIdle
+	case missed:
+		return errMissed
 	}
-	return bot.ErrIdle
+	return s.openHead(ctx, conn, h, &r, bare)
 }
 
-// commit writes everything a turn changes, in one batch. sealed is the new session, nil if the person was forgotten.
-func (s *Store) commit(ctx context.Context, tx pgx.Tx, h *hand, t bot.Turn) (sealed []byte, told news, err error) {
-	now := s.now()
-	told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
-	if h.entry.Peer.Channel == bot.Web {
-		told.add(bot.TopicPeer(h.entry.Peer))
+// headRow is what is read with an entry and still sealed.
+type headRow struct {
+	words, wrapped, peer, session, name []byte
+	openCase                            *int64
+	mime, state                         *string
+	size                                *int64
+	seconds                             *int
+}
+
+// openHead opens what take has read. The session is Redis's, if that has this very revision and it can be opened; else
+// the row's, which is read only now unless Redis was known to be absent.
+func (s *Store) openHead(ctx context.Context, conn *pgxpool.Conn, h *hand, r *headRow, read bool) error {
+	var err error
+	if h.aead, err = s.vault.open(h.person, r.wrapped); err != nil {
+		return err
 	}
-	b := &pgx.Batch{}
+	live := s.live.get(ctx, h.id, h.rev)
+	if live == nil || unseal(h.aead, "session", h.person, live, &h.session) != nil {
+		h.session = flows.Session{}
+		if !read {
+			if err := conn.QueryRow(ctx, `select session from conversations where id = $1`, h.id).Scan(&r.session); err != nil {
+				return err
+			}
+		}
+		if err := unseal(h.aead, "session", h.person, r.session, &h.session); err != nil {
+			return err
+		}
+	}
+	var id, name []byte
+	var b body
+	if err := errors.Join(unseal(h.aead, "peer", h.person, r.peer, &id), unseal(h.aead, "line", h.person, r.words, &b),
+		unseal(h.aead, "file name", h.person, r.name, &name)); err != nil {
+		return err
+	}
+	h.entry.ID, h.entry.Peer.ID = h.message, string(id)
+	if r.openCase != nil {
+		h.entry.Case = *r.openCase
+	}
+	if b.Input != nil {
+		h.entry.Input = *b.Input
+	}
+	if r.state != nil {
+		h.entry.Media = &bot.Media{Kind: h.entry.Input.Kind, Mime: *r.mime, Name: string(name), Size: *r.size, Seconds: *r.seconds, State: bot.MediaState(*r.state)}
+	}
+	return nil
+}
+
+// unless is err, but for the one that is expected.
+func unless(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+// commit queues everything a turn changes, but for the change of a case, which is made at once.
+func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn) (done outcome, err error) {
+	now := s.now()
+	done.told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
+	if h.entry.Peer.Channel == bot.Web {
+		done.told.add(bot.TopicPeer(h.entry.Peer))
+	}
 	b.Queue(`delete from inbox where message = $1`, h.message)
 	if t.Failed != "" {
 		b.Queue(`insert into set_aside (message, at, trace) values ($1, $2, $3) on conflict do nothing`, h.message, now, t.Failed)
 	}
 	if t.Forget {
-		s.queueFarewell(b, h, t, now)
-		s.queueForget(b, h.id, h.person, now)
-		return nil, told, tx.SendBatch(ctx, b).Close()
+		if err := s.queueFarewell(b, h, t, now); err != nil {
+			return done, err
+		}
+		return done, s.queueForget(ctx, db, b, h.id, h.person, now, &done.told)
 	}
-	if sealed, err = seal(h.aead, "session", h.person, t.Session); err != nil {
-		return nil, nil, err
+	if done.session, err = seal(h.aead, "session", h.person, t.Session); err != nil {
+		return done, err
 	}
 	caseID := h.entry.Case
 	h.session.Lang = t.Session.Lang
 	if t.Case != nil {
-		if caseID, err = s.changeCase(ctx, tx, h, t.Case, &told); err != nil {
-			return nil, nil, err
+		if caseID, err = s.changeCase(ctx, db, h, t.Case, &done.told); err != nil {
+			return done, err
 		}
 	} else if caseID != 0 {
-		told.add(bot.TopicCase(caseID))
+		done.told.add(bot.TopicCase(caseID))
 	}
-	var openCase *int64
-	if caseID != 0 {
-		openCase = &caseID
-	}
-	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = true where id = $1`, h.id, sealed, t.Session.Lang, !t.Discard)
+	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = reachable or $5 where id = $1`,
+		h.id, done.session, t.Session.Lang, !t.Discard, h.entry.Input.Event == "")
 	if t.Discard {
-		b.Queue(`update messages set body = null where id = $1`, h.message)
-		b.Queue(`with w as (delete from media_wanted where message = $1)
-			update media set state = 'erased', data = null, name = null where message = $1`, h.message)
-		if h.kept { // what was kept until the person said no
-			b.Queue(`update messages set body = null where conversation = $1 and id < $2 and author = 'person'
-				and not exists (select 1 from inbox i where i.message = messages.id)`, h.id, h.message)
-			b.Queue(`update messages set fleeting = true where conversation = $1 and body is not null`, h.id)
-		}
+		queueDiscard(b, h)
 	}
 	for _, m := range t.Send {
-		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, openCase, nil, t.Discard, m, now); err != nil {
-			return nil, nil, err
+		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, null(caseID), nil, t.Discard, m, now); err != nil {
+			return done, err
 		}
 	}
-	for _, prefix := range t.Cancel {
-		b.Queue(`delete from inbox where conversation = $1 and key like $2 and due > $3`, h.id, likePrefix(prefix), now)
-	}
-	for _, e := range t.Later {
-		if err := s.queueLater(b, h, e, openCase); err != nil {
-			return nil, nil, err
-		}
+	if err := s.queueTimers(b, h, t, null(caseID), now); err != nil {
+		return done, err
 	}
 	for _, q := range t.Asked {
 		words, err := seal(s.vault.office, "question", 0, []byte(q.Question))
 		if err != nil {
-			return nil, nil, err
+			return done, err
 		}
 		b.Queue(`insert into questions (day, lang, outcome, answer, question) values ($1, $2, $3, $4, $5)`, now, q.Lang, q.Outcome, q.Answer, words)
 	}
-	told.queue(b)
-	return sealed, told, tx.SendBatch(ctx, b).Close()
+	done.told.queue(b)
+	return done, nil
 }
+
+// queueDiscard drops what a person wrote who does not want it kept: this entry, and if they have only now said so, what
+// was kept until then. What still waits to be handled is dropped when it has been.
+func queueDiscard(b *pgx.Batch, h *hand) {
+	const words = `m.conversation = $1 and (m.id = $2 or $3 and m.id < $2 and m.author = 'person' and not exists (select 1 from inbox i where i.message = m.id))`
+	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and `+words, h.id, h.message, h.kept)
+	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and f.state <> 'erased' and `+words, h.id, h.message, h.kept)
+	b.Queue(`update messages m set body = null where body is not null and `+words, h.id, h.message, h.kept)
+	if h.kept {
+		b.Queue(`update messages set fleeting = true where conversation = $1 and body is not null`, h.id)
+	}
+}
+
+// queueTimers cancels and sets timers. One that is cancelled leaves nothing, so that its key may be used again.
+func (s *Store) queueTimers(b *pgx.Batch, h *hand, t bot.Turn, caseID *int64, now time.Time) error {
+	for _, prefix := range t.Cancel {
+		b.Queue(`with i as (delete from inbox where conversation = $1 and key like $2 and due > $3 returning message)
+			delete from messages m using i where m.id = i.message`, h.id, likePrefix(prefix), now)
+	}
+	for _, e := range t.Later {
+		sealed, err := seal(h.aead, "line", h.person, body{Input: &e.Input})
+		if err != nil {
+			return err
+		}
+		queueReplace(b, h.id, e.Key, sealed, now, e.Due)
+		queueEvent(b, h.id, caseID, e.Key, sealed, now, e.Due)
+	}
+	return nil
+}
+
+// newestOpen is the case that a conversation $1 has open, now that one of its cases has changed.
+const newestOpen = `(select max(id) from cases where conversation = $1 and state <> 'closed')`
 
 func likePrefix(prefix string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
@@ -250,31 +334,18 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	return nil
 }
 
-// queueLater writes a timer.
-func (s *Store) queueLater(b *pgx.Batch, h *hand, e bot.Entry, caseID *int64) error {
-	sealed, err := seal(h.aead, "line", h.person, body{Input: &e.Input})
-	if err != nil {
-		return err
-	}
-	b.Queue(`with m as (
-			insert into messages (conversation, case_id, key, author, body, at) values ($1, $2, $3, 'event', $4, $5)
-			on conflict (conversation, key) do nothing returning id)
-		insert into inbox (message, conversation, key, due) select id, $1, $3, $6 from m`, h.id, caseID, e.Key, sealed, s.now(), e.Due)
-	return nil
-}
-
 // changeCase opens, completes or changes the conversation's case, within the turn, and returns the case that is open
 // after it, or 0.
-func (s *Store) changeCase(ctx context.Context, tx pgx.Tx, h *hand, c *bot.CaseChange, told *news) (int64, error) {
+func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.CaseChange, told *news) (int64, error) {
 	now, id := s.now(), h.entry.Case
 	if id == 0 && (c.Score > 0 || c.Comment != "") && !c.Open {
-		if err := tx.QueryRow(ctx, `select coalesce(max(id), 0) from cases where conversation = $1`, h.id).Scan(&id); err != nil {
+		if err := db.QueryRow(ctx, `select coalesce((select id from cases where conversation = $1 order by closed_at desc limit 1), 0)`, h.id).Scan(&id); err != nil {
 			return 0, err
 		}
 		if id == 0 {
 			return 0, nil
 		}
-		return 0, s.rate(ctx, tx, h, id, c, told)
+		return 0, s.rate(ctx, db, h, id, c, told)
 	}
 	if id == 0 && !c.Open {
 		return 0, nil
@@ -288,7 +359,7 @@ func (s *Store) changeCase(ctx context.Context, tx pgx.Tx, h *hand, c *bot.CaseC
 	var office string
 	switch {
 	case id == 0:
-		err = tx.QueryRow(ctx, `
+		err = db.QueryRow(ctx, `
 			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones)
 			values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $10, $11, $12, $13) returning id, office`,
 			h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now, answers, names, phones).Scan(&id, &office)
@@ -301,25 +372,26 @@ func (s *Store) changeCase(ctx context.Context, tx pgx.Tx, h *hand, c *bot.CaseC
 		b := &pgx.Batch{}
 		b.Queue(`update conversations set open_case = $2 where id = $1`, h.id, id)
 		b.Queue(`update messages set case_id = $2 where conversation = $1 and case_id is null`, h.id, id)
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		if err := db.SendBatch(ctx, b).Close(); err != nil {
 			return 0, err
 		}
-		if err := s.event(ctx, tx, h.aead, h.person, h.id, id, nil, "opened", nil); err != nil {
+		if err := s.event(ctx, db, h.aead, h.person, h.id, id, nil, "opened", nil); err != nil {
 			return 0, err
 		}
 	case c.Open:
-		err = tx.QueryRow(ctx, `update cases set answers = $2, names = $3, phones = $4, profile = $5, need = $6,
-			office = case when state = 'open' then $7 else office end where id = $1 returning office`,
+		err = db.QueryRow(ctx, `update cases set answers = $2, names = $3, phones = $4, profile = $5, need = $6,
+			office = case when state = 'open' then $7 else office end where id = $1 returning (select office from cases where id = $1)`,
 			id, answers, names, phones, c.Answers["profile"], c.Answers["need"], c.Office).Scan(&office)
 		if err != nil {
 			return 0, err
 		}
+		told.add(bot.TopicOffice(office)) // where it was; settleCase adds where it is
 	}
-	return s.settleCase(ctx, tx, h, id, c, told)
+	return s.settleCase(ctx, db, h, id, c, told)
 }
 
 // settleCase does what a change does to a case that exists: urgency, words of the person, a score, withdrawal.
-func (s *Store) settleCase(ctx context.Context, tx pgx.Tx, h *hand, id int64, c *bot.CaseChange, told *news) (int64, error) {
+func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c *bot.CaseChange, told *news) (int64, error) {
 	now := s.now()
 	var last []byte
 	words := c.Answers["words"] // of a case that is newly opened: what the person asks for
@@ -338,7 +410,7 @@ func (s *Store) settleCase(ctx context.Context, tx pgx.Tx, h *hand, id int64, c 
 		}
 	}
 	var office, state string
-	err := tx.QueryRow(ctx, `
+	err := db.QueryRow(ctx, `
 		update cases set urgent = case when $2 <> '' then $2 else urgent end,
 			unread = unread + case when $3 then 1 else 0 end,
 			waiting_at = case when $3 then coalesce(waiting_at, $4) else waiting_at end,
@@ -351,25 +423,26 @@ func (s *Store) settleCase(ctx context.Context, tx pgx.Tx, h *hand, id int64, c 
 	}
 	told.add(bot.TopicCase(id), bot.TopicOffice(office))
 	if c.Urgent != "" {
-		if err := s.event(ctx, tx, h.aead, h.person, h.id, id, nil, "urgent", map[string]string{"kind": c.Urgent}); err != nil {
+		if err := s.event(ctx, db, h.aead, h.person, h.id, id, nil, "urgent", map[string]string{"kind": c.Urgent}); err != nil {
 			return 0, err
 		}
 	}
 	if c.Score > 0 || c.Comment != "" {
-		if err := s.rate(ctx, tx, h, id, c, told); err != nil {
+		if err := s.rate(ctx, db, h, id, c, told); err != nil {
 			return 0, err
 		}
 	}
 	if !c.Withdraw {
 		return id, nil
 	}
-	if _, err := tx.Exec(ctx, `update conversations set open_case = null where id = $1`, h.id); err != nil {
+	var next int64
+	if err := db.QueryRow(ctx, `update conversations set open_case = `+newestOpen+` where id = $1 returning coalesce(open_case, 0)`, h.id).Scan(&next); err != nil {
 		return 0, err
 	}
-	return 0, s.event(ctx, tx, h.aead, h.person, h.id, id, nil, "withdrawn", nil)
+	return next, s.event(ctx, db, h.aead, h.person, h.id, id, nil, "withdrawn", nil)
 }
 
-func (s *Store) rate(ctx context.Context, tx pgx.Tx, h *hand, id int64, c *bot.CaseChange, told *news) error {
+func (s *Store) rate(ctx context.Context, db querier, h *hand, id int64, c *bot.CaseChange, told *news) error {
 	var comment []byte
 	if c.Comment != "" {
 		var err error
@@ -378,38 +451,57 @@ func (s *Store) rate(ctx context.Context, tx pgx.Tx, h *hand, id int64, c *bot.C
 		}
 	}
 	var office string
-	if err := tx.QueryRow(ctx, `update cases set score = case when $2 > 0 then $2 else score end, comment = coalesce($3, comment)
+	if err := db.QueryRow(ctx, `update cases set score = case when $2 > 0 then $2 else score end, comment = coalesce($3, comment)
 		where id = $1 returning office`, id, c.Score, comment).Scan(&office); err != nil {
 		return err
 	}
 	told.add(bot.TopicCase(id), bot.TopicOffice(office))
-	return s.event(ctx, tx, h.aead, h.person, h.id, id, nil, "rated", map[string]string{"score": strconv.Itoa(c.Score)})
+	return s.event(ctx, db, h.aead, h.person, h.id, id, nil, "rated", map[string]string{"score": strconv.Itoa(c.Score)})
 }
 
 // event writes a line of a case's transcript that tells what happened to it.
-func (s *Store) event(ctx context.Context, tx pgx.Tx, aead tink.AEAD, person, conversation, caseID int64, officer *int64, name string, slots map[string]string) error {
+func (s *Store) event(ctx context.Context, db querier, aead tink.AEAD, person, conversation, caseID int64, officer *int64, name string, slots map[string]string) error {
 	sealed, err := seal(aead, "line", person, body{Event: name, Slots: slots})
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `insert into messages (conversation, case_id, author, officer, body, at) values ($1, $2, 'event', $3, $4, $5)`,
+	_, err = db.Exec(ctx, `insert into messages (conversation, case_id, author, officer, body, at) values ($1, $2, 'event', $3, $4, $5)`,
 		conversation, caseID, officer, sealed, s.now())
 	return err
 }
 
-// failedTurn counts a failed transaction of an entry and waits a little longer each time; at last it sets the entry
-// aside, so that the person's later words are heard.
+// failedTurn makes an entry whose transaction failed wait a little longer each time; at last it sets it aside, so that the
+// person's later words are heard. A failure that says nothing about the entry never does: it is tried until it passes.
+// So is nobody's entry set aside because the disk was full for a minute.
 func (s *Store) failedTurn(ctx context.Context, h *hand, cause error) error {
-	return s.tx(ctx, func(tx pgx.Tx) error {
-		if h.attempts+1 < maxAttempts {
-			_, err := tx.Exec(ctx, `update inbox set attempts = attempts + 1, due = $2 where message = $1`, h.message, later(s.now(), h.attempts, h.message))
-			return err
-		}
-		b := &pgx.Batch{}
-		b.Queue(`insert into set_aside (message, at, trace) values ($1, $2, $3) on conflict do nothing`, h.message, s.now(), cause.Error())
-		b.Queue(`delete from inbox where message = $1`, h.message)
-		return tx.SendBatch(ctx, b).Close()
-	})
+	attempts, due := h.attempts+1, later(s.now(), h.attempts, h.message)
+	switch {
+	case errors.Is(cause, bot.ErrConflict):
+		due = s.now()
+	case h.cut || passing(cause):
+		attempts = max(h.attempts, 1)
+	}
+	if attempts < maxAttempts {
+		_, err := s.pool.Exec(ctx, `update inbox set attempts = $2, due = $3 where message = $1`, h.message, attempts, due)
+		return err
+	}
+	_, err := s.pool.Exec(ctx, `with i as (delete from inbox where message = $1 returning message)
+		insert into set_aside (message, at, trace) select message, $2, $3 from i on conflict do nothing`, h.message, s.now(), cause.Error())
+	return err
+}
+
+// passing reports whether a failure is of the database and will pass: the connection, its room, its administrator, a
+// deadlock, a lock, a server that is read-only for now.
+func passing(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	}
+	switch e.Code[:2] {
+	case "08", "25", "40", "53", "55", "57", "58":
+		return true
+	}
+	return false
 }
 
 // unique reports whether an error is the breach of that unique constraint.

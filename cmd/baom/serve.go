@@ -178,7 +178,7 @@ func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, st
 	if c.TelegramToken != "" {
 		s.telegram, err = telegram.New(telegram.Config{Token: c.TelegramToken, APIURL: c.TelegramAPIURL, Secret: c.TelegramSecret,
 			Mode: c.TelegramMode, PublicURL: c.PublicURL, Log: log, Now: now,
-			Lock: func(ctx context.Context) (func(), bool, error) { return store.Lock(ctx, "telegram") }})
+			Hold: func(ctx context.Context) (context.Context, func(), bool, error) { return store.Hold(ctx, "telegram") }})
 		if err != nil {
 			return nil, err
 		}

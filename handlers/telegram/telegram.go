@@ -39,8 +39,8 @@ type Config struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 
-	// Lock lets one process poll; nil means that there is only one.
-	Lock func(ctx context.Context) (release func(), ok bool, err error)
+	// Hold lets one process poll, for as long as the context it returns lives; nil means that there is only one.
+	Hold func(ctx context.Context) (held context.Context, release func(), ok bool, err error)
 }
 
 // Telegram is the channel. It implements bot.Messenger.
@@ -110,7 +110,7 @@ func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.En
 		return nil
 	}
 	for ctx.Err() == nil {
-		release, ok, err := t.lock(ctx)
+		held, release, ok, err := t.hold(ctx)
 		if !ok {
 			if err != nil && ctx.Err() == nil {
 				t.Log.Warn("telegram: the lock for polling cannot be asked for", "error", err)
@@ -118,7 +118,7 @@ func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.En
 			sleep(ctx, 2*time.Second) // another process polls
 			continue
 		}
-		err = t.poll(ctx, receive)
+		err = t.poll(held, receive)
 		release()
 		if err != nil {
 			return err
@@ -134,11 +134,11 @@ func (t *Telegram) settle() {
 	}
 }
 
-func (t *Telegram) lock(ctx context.Context) (func(), bool, error) {
-	if t.Lock == nil {
-		return func() {}, true, nil
+func (t *Telegram) hold(ctx context.Context) (context.Context, func(), bool, error) {
+	if t.Hold == nil {
+		return ctx, func() {}, true, nil
 	}
-	return t.Lock(ctx)
+	return t.Hold(ctx)
 }
 
 // poll asks for updates and moves the offset past one only after it has been received. It returns an error where

@@ -106,7 +106,7 @@ func launch() (r rig) {
 	ctx := context.Background()
 	log := slog.New(slog.DiscardHandler)
 	sweep()
-	dir, err := os.MkdirTemp("", fmt.Sprintf("baom-test-%d-", os.Getpid()))
+	dir, err := os.MkdirTemp("", "baom-test-")
 	if err != nil {
 		return rig{err: err}
 	}
@@ -134,14 +134,23 @@ func launch() (r rig) {
 	return r
 }
 
-// sweep removes what test programs that have ended left behind: their servers ended with them.
+// sweep removes the folders of test programs that have ended. Their servers ended with them, so that nobody holds the
+// lock of the data; a folder that is only a few minutes old may not have its lock yet.
 func sweep() {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "baom-test-*-*"))
-	for _, dir := range dirs {
-		var pid int
-		if _, err := fmt.Sscanf(filepath.Base(dir), "baom-test-%d-", &pid); err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) != nil {
+	old, _ := filepath.Glob(filepath.Join(os.TempDir(), "baom-test-*"))
+	for _, dir := range old {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < 10*time.Minute {
+			continue
+		}
+		f, err := os.Open(filepath.Join(dir, "data", "lock"))
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			os.RemoveAll(dir)
 		}
+		f.Close()
 	}
 }
 
