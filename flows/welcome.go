@@ -76,6 +76,9 @@ func agree(t *step) {
 
 // refuse forgets what the dialogue has held so far, but for the language and a question still to be answered.
 func refuse(t *step) {
+	if t.open() { // opened for a danger, before the question was answered
+		t.out = append(t.out, Withdraw{})
+	}
 	t.s.Consent = "no"
 	t.s.Pending = ""
 	slots := map[string]string{}

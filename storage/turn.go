@@ -275,6 +275,7 @@ func queueDiscard(b *pgx.Batch, h *hand) {
 	b.Queue(`update messages m set body = null where body is not null and `+words, h.id, h.message, h.kept)
 	if h.kept {
 		b.Queue(`update messages set fleeting = true where conversation = $1 and body is not null`, h.id)
+		b.Queue(`update cases set last = null where conversation = $1 and last is not null`, h.id)
 	}
 }
 
