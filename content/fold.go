@@ -54,7 +54,7 @@ func Fold(s string) string {
 			text("oe")
 		case r == 'æ', r == 'Æ':
 			text("ae")
-		case r == 'ß':
+		case r == 'ß', r == 'ẞ':
 			text("ss")
 		case r == 'ø', r == 'Ø':
 			put('o')
