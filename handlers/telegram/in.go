@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	tg "github.com/go-telegram/bot"
@@ -20,8 +20,8 @@ import (
 	"baom/flows"
 )
 
-// entry is what an update says, as an entry of the log; ok is false for what says nothing to us: groups, bots, kinds we
-// did not ask for.
+// entry is what an update says, as an entry of the log; ok is false for what says nothing to us: groups, bots, notices
+// of the network's own.
 func (t *Telegram) entry(u *models.Update) (e bot.Entry, ok bool) {
 	e.Key = "tg:" + strconv.FormatInt(u.ID, 10)
 	switch {
@@ -33,28 +33,30 @@ func (t *Telegram) entry(u *models.Update) (e bot.Entry, ok bool) {
 		}
 		e.Peer = peer(chat)
 		e.Input.Choice = q.Data[strings.LastIndexByte(q.Data, '|')+1:]
-		e.Input.At = t.Now()
+		e.Input.At = t.Now() // a press does not say when
 		hint(&e, &q.From)
+		return e, e.Input.Choice != ""
 	case u.Message != nil:
 		return t.message(e, u.Message)
 	case u.EditedMessage != nil:
-		if u.EditedMessage.Location != nil && u.EditedMessage.Location.LivePeriod > 0 {
+		if u.EditedMessage.Location != nil {
 			return e, false // a live location's later fixes: the first one counts
 		}
 		e.Input.Edited = true
 		return t.message(e, u.EditedMessage)
-	default:
-		return e, false
 	}
-	return e, e.Input.Choice != ""
+	return e, false
 }
 
 func (t *Telegram) message(e bot.Entry, m *models.Message) (bot.Entry, bool) {
-	if m.Chat.Type != models.ChatTypePrivate || m.From != nil && m.From.IsBot {
+	if m.Chat.Type != models.ChatTypePrivate || m.From != nil && m.From.IsBot || notice(m) {
 		return e, false
 	}
 	e.Peer = peer(m.Chat.ID)
-	e.Input.At = time.Unix(int64(m.Date), 0)
+	e.Input.At = t.Now()
+	if at := max(m.Date, m.EditDate); at > 0 {
+		e.Input.At = time.Unix(int64(at), 0)
+	}
 	e.Input.Text = m.Text
 	if m.Caption != "" {
 		e.Input.Text = m.Caption
@@ -65,24 +67,37 @@ func (t *Telegram) message(e bot.Entry, m *models.Message) (bot.Entry, bool) {
 	}
 	e.Input.Kind, e.Media = attachment(m)
 	switch {
-	case m.Location != nil:
-		e.Input.Lat, e.Input.Lon = m.Location.Latitude, m.Location.Longitude
 	case m.Venue != nil:
 		e.Input.Lat, e.Input.Lon = m.Venue.Location.Latitude, m.Venue.Location.Longitude
+		e.Input.Text = words(m.Venue.Title, m.Venue.Address)
+	case m.Location != nil:
+		e.Input.Lat, e.Input.Lon = m.Location.Latitude, m.Location.Longitude
+	case m.Contact != nil:
+		e.Input.Text = words(m.Contact.FirstName, m.Contact.LastName, phone(m.Contact.PhoneNumber))
 	}
 	return e, e.Input.Text != "" || e.Input.Choice != "" || e.Input.Kind != flows.Text
 }
 
-// startChoice is the option that a deep link names: letters, digits, - and _ are all a link may hold, so that the first
-// _ stands for the dot of an option's id.
+// words joins what there is with spaces.
+func words(parts ...string) string {
+	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
+}
+
+// phone is a contact's number as people write it: Telegram may leave out the + of an international one.
+func phone(number string) string {
+	if number == "" || strings.HasPrefix(number, "+") || strings.HasPrefix(number, "0") {
+		return number
+	}
+	return "+" + number
+}
+
+// startChoice is the option that a deep link names. A link may hold letters, digits, - and _ alone, so that _ stands for
+// the dot of an option's id.
 func startChoice(payload string) string {
-	if payload == "" || len(payload) > 64 || strings.Trim(payload, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != "" {
+	if payload == "" || len(payload) > 64 || strings.Trim(payload, linkLetters+".") != "" {
 		return "start"
 	}
-	if !strings.Contains(payload, ".") {
-		payload = strings.Replace(payload, "_", ".", 1)
-	}
-	return payload
+	return strings.ReplaceAll(payload, "_", ".")
 }
 
 // hint passes on the language of the person's telephone, for a first contact that does not show one.
@@ -90,8 +105,9 @@ func hint(e *bot.Entry, from *models.User) {
 	if from == nil {
 		return
 	}
-	code, _, _ := strings.Cut(from.LanguageCode, "-")
-	if l := content.Lang(code); l.Known() {
+	code, _, _ := strings.Cut(strings.ToLower(from.LanguageCode), "-")
+	switch content.Lang(code) {
+	case content.French, content.Arabic, content.English, content.Spanish:
 		e.Input.Slots = map[string]string{"hint.lang": code}
 	}
 }
@@ -111,46 +127,56 @@ func pressedIn(q *models.CallbackQuery) (chat int64, private bool) {
 	return 0, false
 }
 
-// A fileRef is how a file is fetched later.
+// notice reports what Telegram itself says in a chat, such as a message that was pinned: nobody expects an answer. What
+// is not listed, and what Telegram may bring one day, is somebody's message and gets an answer.
+func notice(m *models.Message) bool {
+	return m.PinnedMessage != nil || m.MessageAutoDeleteTimerChanged != nil || m.WriteAccessAllowed != nil || m.ChatBackgroundSet != nil ||
+		m.ConnectedWebsite != "" || m.BoostAdded != nil || m.ProximityAlertTriggered != nil || m.ForumTopicCreated != nil ||
+		m.ForumTopicEdited != nil || m.ForumTopicClosed != nil || m.ForumTopicReopened != nil || m.ChecklistTasksDone != nil ||
+		m.ChecklistTasksAdded != nil || m.GiftUpgradeSent != nil || m.RefundedPayment != nil || m.PaidMessagePriceChanged != nil
+}
+
+// A fileRef is how a file is fetched later. Unique stays the same over time and between bots; ID is the one to ask with.
 type fileRef struct {
-	ID string `json:"id"`
+	ID     string `json:"id"`
+	Unique string `json:"unique,omitempty"`
 }
 
 // attachment is what a message carries beside words.
 func attachment(m *models.Message) (flows.Kind, *bot.Media) {
-	file := func(kind flows.Kind, id, mime, name string, size int64, seconds int) (flows.Kind, *bot.Media) {
+	file := func(kind flows.Kind, ref fileRef, mime, name string, size int64, seconds int) (flows.Kind, *bot.Media) {
 		media := &bot.Media{Kind: kind, Mime: mime, Name: name, Size: size, Seconds: seconds, State: bot.MediaWanted}
 		if size > bot.MaxMedia {
 			media.State = bot.MediaLost
 		}
-		media.Ref, _ = json.Marshal(fileRef{id}) // a string always marshals
+		media.Ref, _ = json.Marshal(ref) // two strings always marshal
 		return kind, media
 	}
 	switch {
 	case m.Voice != nil:
-		return file(flows.Voice, m.Voice.FileID, or(m.Voice.MimeType, "audio/ogg"), "", m.Voice.FileSize, m.Voice.Duration)
+		return file(flows.Voice, fileRef{m.Voice.FileID, m.Voice.FileUniqueID}, or(m.Voice.MimeType, "audio/ogg"), "", m.Voice.FileSize, m.Voice.Duration)
 	case m.Audio != nil:
-		return file(flows.Voice, m.Audio.FileID, or(m.Audio.MimeType, "audio/mpeg"), m.Audio.FileName, m.Audio.FileSize, m.Audio.Duration)
+		return file(flows.Voice, fileRef{m.Audio.FileID, m.Audio.FileUniqueID}, or(m.Audio.MimeType, "audio/mpeg"), m.Audio.FileName, m.Audio.FileSize, m.Audio.Duration)
 	case len(m.Photo) > 0:
 		best := m.Photo[0]
 		for _, p := range m.Photo {
-			if p.FileSize > best.FileSize || p.Width > best.Width {
+			if p.Width*p.Height > best.Width*best.Height {
 				best = p
 			}
 		}
-		return file(flows.Image, best.FileID, "image/jpeg", "", int64(best.FileSize), 0)
+		return file(flows.Image, fileRef{best.FileID, best.FileUniqueID}, "image/jpeg", "", int64(best.FileSize), 0)
 	case m.Video != nil:
-		return file(flows.Video, m.Video.FileID, or(m.Video.MimeType, "video/mp4"), m.Video.FileName, m.Video.FileSize, m.Video.Duration)
+		return file(flows.Video, fileRef{m.Video.FileID, m.Video.FileUniqueID}, or(m.Video.MimeType, "video/mp4"), m.Video.FileName, m.Video.FileSize, m.Video.Duration)
 	case m.VideoNote != nil:
-		return file(flows.Video, m.VideoNote.FileID, "video/mp4", "", int64(m.VideoNote.FileSize), m.VideoNote.Duration)
+		return file(flows.Video, fileRef{m.VideoNote.FileID, m.VideoNote.FileUniqueID}, "video/mp4", "", int64(m.VideoNote.FileSize), m.VideoNote.Duration)
+	case m.Sticker != nil, m.Dice != nil, m.Animation != nil: // an animation comes with a document as well
+		return flows.Sticker, nil
 	case m.Document != nil:
-		return file(flows.Document, m.Document.FileID, or(m.Document.MimeType, "application/octet-stream"), m.Document.FileName, m.Document.FileSize, 0)
+		return file(flows.Document, fileRef{m.Document.FileID, m.Document.FileUniqueID}, or(m.Document.MimeType, "application/octet-stream"), m.Document.FileName, m.Document.FileSize, 0)
 	case m.Location != nil, m.Venue != nil:
 		return flows.Location, nil
 	case m.Contact != nil:
 		return flows.Contact, nil
-	case m.Sticker != nil, m.Dice != nil, m.Animation != nil:
-		return flows.Sticker, nil
 	case m.Text == "":
 		return flows.Other, nil
 	}
@@ -164,95 +190,29 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// arrived does the small things that follow an update's arrival, beside the line and without its guarantees: the press
-// is answered so that the button stops turning, its keyboard goes, and typing shows if the answer takes a while.
-func (t *Telegram) arrived(ctx context.Context, u *models.Update, filed bool) {
-	switch {
-	case u.CallbackQuery != nil:
-		q := u.CallbackQuery
-		t.aside(ctx, func(ctx context.Context) {
-			t.api.AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: q.ID})
-			if q.Message.Message != nil {
-				t.removeKeyboard(ctx, q.Message.Message.Chat.ID, q.Message.Message.ID)
-			}
-		})
-		if chat, private := pressedIn(q); private && filed {
-			t.typing.begin(chat)
-		}
-	case u.Message != nil && filed:
-		t.typing.begin(u.Message.Chat.ID)
-	case u.Message != nil && u.Message.Chat.Type != models.ChatTypePrivate && u.Message.Chat.ID != 0:
-		chat := u.Message.Chat.ID
-		t.aside(ctx, func(ctx context.Context) { t.api.LeaveChat(ctx, &tg.LeaveChatParams{ChatID: chat}) }) // people's words in a group are not for us
-	}
-}
-
-// aside runs a small call beside the line; where too many are under way it is left out.
-func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
-	select {
-	case t.room <- struct{}{}:
-	default:
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	go func() {
-		defer func() { cancel(); <-t.room }()
-		f(ctx)
-	}()
-}
-
-func (t *Telegram) removeKeyboard(ctx context.Context, chat int64, message int) {
-	t.api.EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chat, MessageID: message, ReplyMarkup: models.InlineKeyboardMarkup{InlineKeyboard: [][]models.InlineKeyboardButton{}}})
-}
-
-func (t *Telegram) showTyping(chat int64) {
-	t.aside(context.Background(), func(ctx context.Context) {
-		t.api.SendChatAction(ctx, &tg.SendChatActionParams{ChatID: chat, Action: models.ChatActionTyping})
-	})
-}
-
-// typing shows "typing…" where no answer has left within a moment.
-type typing struct {
-	after  time.Duration
-	show   func(chat int64)
-	mu     sync.Mutex
-	timers map[int64]*time.Timer
-}
-
-func (t *typing) begin(chat int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.timers[chat] != nil || len(t.timers) > 10000 {
-		return
-	}
-	t.timers[chat] = time.AfterFunc(t.after, func() {
-		t.end(chat)
-		t.show(chat)
-	})
-}
-
-func (t *typing) end(chat int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if timer := t.timers[chat]; timer != nil {
-		timer.Stop()
-		delete(t.timers, chat)
-	}
-}
-
 // Open implements bot.Messenger: it downloads a file.
 func (t *Telegram) Open(ctx context.Context, m bot.Media) (io.ReadCloser, error) {
+	gone := func(why, what string) error {
+		return &bot.SendError{Permanent: true, Why: why, Err: errors.New(what)}
+	}
 	var ref fileRef
 	if err := json.Unmarshal(m.Ref, &ref); err != nil || ref.ID == "" {
-		return nil, &bot.SendError{Permanent: true, Why: "référence illisible", Err: errors.New("the reference names no file")}
+		return nil, gone("référence illisible", "the reference names no file")
 	}
 	f, err := t.api.GetFile(ctx, &tg.GetFileParams{FileID: ref.ID})
 	if err != nil {
 		return nil, t.sendError("getFile", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(t.APIURL, "/")+"/file/bot"+t.Token+"/"+f.FilePath, nil)
+	if f.FileSize > bot.MaxMedia {
+		return nil, gone("fichier trop grand", "the file is over the limit")
+	}
+	if f.FilePath == "" {
+		return nil, &bot.SendError{Why: "fichier pas encore disponible", Err: errors.New("getFile gave no path")}
+	}
+	address := t.base + "/file/bot" + t.Token + "/" + (&url.URL{Path: f.FilePath}).EscapedPath()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, &bot.SendError{Permanent: true, Why: "chemin illisible", Err: errors.New("the file's path makes no address")}
+		return nil, gone("chemin illisible", "the file's path makes no address")
 	}
 	resp, err := t.HTTP.Do(req)
 	if err != nil {
@@ -260,8 +220,12 @@ func (t *Telegram) Open(ctx context.Context, m bot.Media) (io.ReadCloser, error)
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		gone := resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone
-		return nil, &bot.SendError{Permanent: gone, Why: "fichier introuvable", Err: fmt.Errorf("download: status %d", resp.StatusCode)}
+		return nil, &bot.SendError{Permanent: resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone,
+			Why: "fichier introuvable", Err: fmt.Errorf("download: status %d", resp.StatusCode)}
+	}
+	if resp.ContentLength > bot.MaxMedia {
+		resp.Body.Close()
+		return nil, gone("fichier trop grand", "the file is over the limit")
 	}
 	return resp.Body, nil
 }

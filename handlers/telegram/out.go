@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"html"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	tg "github.com/go-telegram/bot"
@@ -20,36 +16,36 @@ import (
 	"baom/flows"
 )
 
-// The Bot API's limits: a message and a caption in UTF-16 units after entities, a button's data in bytes.
+// The Bot API's limits: a message and a caption in UTF-16 units after entities, a button's data and a photo in bytes.
 const (
 	maxMessage = 4096
 	maxCaption = 1024
 	maxData    = 64
+	maxPhoto   = 10 << 20
 )
 
-// wideLabel is from how many characters a button stands alone in its row.
+// wideLabel is how many characters a button may have beside another one; a longer one stands alone in its row.
 const wideLabel = 18
 
-// Send implements bot.Messenger.
+// Send implements bot.Messenger. A message that is too long goes out in several, the choices under the last; the id is
+// that of the last. The words of an officer begin with their first name.
 func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err error) {
 	chat, err := strconv.ParseInt(m.Peer.ID, 10, 64)
 	if err != nil {
 		return "", &bot.SendError{Permanent: true, Why: "adresse illisible", Err: errors.New("the peer is no chat id")}
 	}
 	t.typing.end(chat)
-	text := m.Text
-	if m.Officer != "" && text != "" {
-		first, _, _ := strings.Cut(m.Officer, " ")
-		text = "**" + content.Escape(first) + " :** " + text
+	steps := plan(m)
+	if len(steps) == 0 {
+		return "", &bot.SendError{Permanent: true, Why: "message vide", Err: errors.New("the message has neither words nor a file")}
 	}
+	steps[len(steps)-1].choices = t.keyboard(m)
 	var sent *models.Message
-	if m.Media != nil {
-		sent, err = t.sendMedia(ctx, chat, m, text)
-	} else {
-		sent, err = t.sendText(ctx, chat, m, text)
-	}
-	if err != nil {
-		return "", t.sendError("send", err)
+	for i := min(t.parts.take(m.ID), len(steps)-1); i < len(steps); i++ {
+		if sent, err = t.deliver(ctx, chat, steps[i]); err != nil {
+			t.parts.put(m.ID, i)
+			return "", err
+		}
 	}
 	if old, _ := strconv.Atoi(m.Keyboard); old != 0 {
 		t.aside(ctx, func(ctx context.Context) { t.removeKeyboard(ctx, chat, old) })
@@ -57,182 +53,168 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 	return strconv.Itoa(sent.ID), nil
 }
 
-// sendText sends words, in as many messages as they need; the choices stand under the last.
-func (t *Telegram) sendText(ctx context.Context, chat int64, m bot.Message, text string) (*models.Message, error) {
-	parts := split(text, maxMessage)
-	var sent *models.Message
-	for i, part := range parts {
-		p := &tg.SendMessageParams{ChatID: chat, Text: HTML(part), ParseMode: models.ParseModeHTML, LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: tg.True()}}
-		if i == len(parts)-1 {
-			if k := keyboard(m); k != nil {
-				p.ReplyMarkup = k
-			}
-		}
-		var err error
-		if sent, err = t.api.SendMessage(ctx, p); errors.Is(err, tg.ErrorBadRequest) && strings.Contains(err.Error(), "parse entities") {
-			p.Text, p.ParseMode = content.Plain(part), ""
-			sent, err = t.api.SendMessage(ctx, p)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return sent, nil
+// A step is one message of Telegram's: words, or a file with its caption.
+type step struct {
+	words   []content.Span
+	file    *bot.Media
+	choices *keyboard
 }
 
-// sendMedia sends a file with its words as the caption, or after it where they are too long for one.
-func (t *Telegram) sendMedia(ctx context.Context, chat int64, m bot.Message, text string) (sent *models.Message, err error) {
-	caption, rest := HTML(text), ""
-	if units(content.Plain(text)) > maxCaption {
-		caption, rest = "", text
+// plan is what a message takes: its words in as many parts as they need; with a file they are its caption, or follow it
+// where they are too long for one.
+func plan(m bot.Message) []step {
+	text := m.Text
+	if first, _, _ := strings.Cut(m.Officer, " "); first != "" && (text != "" || m.Media != nil) {
+		text = "**" + content.Escape(first) + " :**\n" + text
 	}
-	name := m.Media.Name
-	if name == "" {
-		name = map[flows.Kind]string{flows.Voice: "message.ogg", flows.Image: "photo.jpg", flows.Video: "video.mp4"}[m.Media.Kind]
+	words := trim(render(text))
+	var steps []step
+	if m.Media != nil {
+		steps = []step{{file: m.Media}}
+		if units(plain(words)) <= maxCaption {
+			steps[0].words = words
+			return steps
+		}
 	}
-	if name == "" {
-		name = "document"
+	for _, part := range split(words, maxMessage) {
+		steps = append(steps, step{words: part})
 	}
-	file := &models.InputFileUpload{Filename: name, Data: bytes.NewReader(m.Media.Data)}
-	var markup models.ReplyMarkup
-	if k := keyboard(m); k != nil && rest == "" {
-		markup = k
+	return steps
+}
+
+// deliver makes one message, at Telegram's pace. Where Telegram cannot read the markup the words go out without it, and
+// where it cannot take a file for what it is, as a document: what is said matters more than how it looks.
+func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Message, error) {
+	for html, method := true, method(s.file); ; {
+		wait := t.pace.reserve(chat, t.Now())
+		if wait > shortWait {
+			return nil, &bot.SendError{After: wait, Why: "Telegram demande d'attendre", Err: errors.New("it asked so a moment ago")}
+		}
+		if !sleep(ctx, wait) {
+			return nil, ctx.Err()
+		}
+		sent, err := t.call(ctx, chat, s, method, html)
+		if err == nil {
+			return sent, nil
+		}
+		failed := t.sendError(method, err)
+		said := (*bot.SendError)(nil)
+		switch refused := errors.Is(err, tg.ErrorBadRequest); {
+		case refused && html && strings.Contains(err.Error(), "parse entities"):
+			t.Log.Error("telegram: markup was refused; sent without", "error", t.hide(err))
+			html = false
+		case refused && s.file != nil && method != "sendDocument" && !strings.Contains(err.Error(), "chat not found"):
+			method = "sendDocument"
+		case errors.As(failed, &said) && said.After > 0:
+			t.pace.flooded(chat, said.After, t.Now())
+			return nil, failed
+		default:
+			return nil, failed
+		}
+	}
+}
+
+// method is how a file is sent: as what it is, where Telegram can show that, else as a document; words are words.
+func method(file *bot.Media) string {
+	if file == nil {
+		return "sendMessage"
+	}
+	is := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(file.Mime, p) {
+				return true
+			}
+		}
+		return false
 	}
 	switch {
-	case m.Media.Kind == flows.Voice && strings.Contains(m.Media.Mime, "ogg"):
-		sent, err = t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: caption, ParseMode: models.ParseModeHTML, Duration: m.Media.Seconds, ReplyMarkup: markup})
-	case m.Media.Kind == flows.Voice:
-		sent, err = t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: caption, ParseMode: models.ParseModeHTML, Duration: m.Media.Seconds, ReplyMarkup: markup})
-	case m.Media.Kind == flows.Image:
-		sent, err = t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: caption, ParseMode: models.ParseModeHTML, ReplyMarkup: markup})
-	case m.Media.Kind == flows.Video:
-		sent, err = t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: caption, ParseMode: models.ParseModeHTML, ReplyMarkup: markup})
-	default:
-		sent, err = t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: caption, ParseMode: models.ParseModeHTML, ReplyMarkup: markup})
+	case file.Kind == flows.Voice && is("ogg", "opus") && !is("webm"):
+		return "sendVoice"
+	case file.Kind == flows.Voice && is("mpeg", "mp3", "mp4", "m4a"):
+		return "sendAudio"
+	case file.Kind == flows.Image && is("jpeg", "png", "webp") && len(file.Data) <= maxPhoto:
+		return "sendPhoto"
+	case file.Kind == flows.Video && is("mp4"):
+		return "sendVideo"
 	}
-	if err == nil && rest != "" {
-		return t.sendText(ctx, chat, m, rest)
-	}
-	return sent, err
+	return "sendDocument"
 }
 
-// keyboard lays the choices out two to a row; a long label stands alone. A button's data ends in the option's id.
-func keyboard(m bot.Message) *models.InlineKeyboardMarkup {
-	if len(m.Choices) == 0 {
-		return nil
+func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, html bool) (*models.Message, error) {
+	text, mode := markup(s.words), models.ParseModeHTML
+	if !html {
+		text, mode = plain(s.words), ""
 	}
-	k := &models.InlineKeyboardMarkup{}
-	var row []models.InlineKeyboardButton
-	flush := func() {
-		if len(row) > 0 {
-			k.InlineKeyboard = append(k.InlineKeyboard, row)
-			row = nil
+	var k models.ReplyMarkup // an interface: stays nil without choices
+	if s.choices != nil {
+		k = s.choices
+	}
+	if s.file == nil {
+		return t.api.SendMessage(ctx, &tg.SendMessageParams{ChatID: chat, Text: text, ParseMode: mode, ReplyMarkup: k,
+			LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: tg.True()}})
+	}
+	file := &models.InputFileUpload{Filename: fileName(s.file), Data: bytes.NewReader(s.file.Data)}
+	switch method {
+	case "sendVoice":
+		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+	case "sendAudio":
+		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+	case "sendPhoto":
+		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+	case "sendVideo":
+		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+	}
+	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+}
+
+// fileName is the name a file is sent with; a telephone opens a file by the end of its name.
+func fileName(m *bot.Media) string {
+	if name := strings.ToValidUTF8(m.Name, "_"); name != "" {
+		return name
+	}
+	base := map[flows.Kind]string{flows.Voice: "message", flows.Image: "photo", flows.Video: "video"}[m.Kind]
+	for _, end := range [][2]string{{"webm", "webm"}, {"ogg", "ogg"}, {"audio/mpeg", "mp3"}, {"audio/mp4", "m4a"}, {"m4a", "m4a"}, {"wav", "wav"}, {"mp4", "mp4"}, {"jpeg", "jpg"},
+		{"png", "png"}, {"webp", "webp"}, {"pdf", "pdf"}, {"wordprocessing", "docx"}, {"spreadsheet", "xlsx"}, {"msword", "doc"}, {"text/plain", "txt"}} {
+		if strings.Contains(m.Mime, end[0]) {
+			return or(base, "document") + "." + end[1]
 		}
 	}
+	return or(base, "document")
+}
+
+// A keyboard is the buttons under a message, row by row. The library's own type writes an empty part beside each
+// button's data, where the Bot API wants exactly one.
+type keyboard struct {
+	Rows [][]button `json:"inline_keyboard"`
+}
+
+type button struct {
+	Text string `json:"text"`
+	Data string `json:"callback_data"`
+}
+
+// keyboard lays the choices out two to a row; a long label stands alone. A button's data is the message's id, a bar, and
+// the option's id.
+func (t *Telegram) keyboard(m bot.Message) *keyboard {
+	k := &keyboard{}
+	beside := false // the last row has room for one more
 	for _, c := range m.Choices {
-		data := strconv.FormatInt(m.ID, 36) + "|" + c.ID
-		if len(data) > maxData {
-			data = c.ID
-		}
-		if len(data) > maxData {
-			continue // content.Load does not let such an id in
-		}
-		button := models.InlineKeyboardButton{Text: c.Label, CallbackData: data}
-		if utf8.RuneCountInString(c.Label) > wideLabel {
-			flush()
-			row = append(row, button)
-			flush()
+		b := button{or(strings.TrimSpace(c.Label), c.ID), strconv.FormatInt(m.ID, 10) + "|" + c.ID}
+		if len(b.Data) > maxData || c.ID == "" { // content.Load lets no such id in
+			t.Log.Error("telegram: a choice has an id that no button can hold, and was left out", "id", c.ID)
 			continue
 		}
-		if row = append(row, button); len(row) == 2 {
-			flush()
+		wide := utf8.RuneCountInString(b.Text) > wideLabel
+		if n := len(k.Rows); beside && !wide {
+			k.Rows[n-1] = append(k.Rows[n-1], b)
+			beside = false
+			continue
 		}
+		k.Rows = append(k.Rows, []button{b})
+		beside = !wide
 	}
-	flush()
+	if len(k.Rows) == 0 {
+		return nil
+	}
 	return k
-}
-
-// HTML writes Markdown as the HTML that Telegram takes: b, i and a; everything else is escaped.
-func HTML(text string) string {
-	var out strings.Builder
-	for i, b := range content.Markdown(text) {
-		if i > 0 {
-			out.WriteString("\n\n")
-		}
-		for j, item := range b.Items {
-			if j > 0 {
-				out.WriteByte('\n')
-			}
-			switch b.Kind {
-			case content.Bullets:
-				out.WriteString("• ")
-			case content.Numbers:
-				out.WriteString(strconv.Itoa(max(1, b.First)+j) + ". ")
-			}
-			for _, s := range item {
-				writeSpan(&out, s)
-			}
-		}
-	}
-	return out.String()
-}
-
-func writeSpan(out *strings.Builder, s content.Span) {
-	body := html.EscapeString(s.Text)
-	if s.URL != "" && !strings.HasPrefix(s.URL, "tel:") && s.URL != s.Text { // Telegram finds numbers and bare addresses itself
-		body = `<a href="` + html.EscapeString(s.URL) + `">` + body + `</a>`
-	}
-	if s.Italic {
-		body = "<i>" + body + "</i>"
-	}
-	if s.Bold {
-		body = "<b>" + body + "</b>"
-	}
-	out.WriteString(body)
-}
-
-// split cuts a text into parts that Telegram takes, between paragraphs where it can, else between lines or words.
-func split(text string, limit int) []string {
-	var parts []string
-	for units(content.Plain(text)) > limit {
-		cut := len(text) * limit / (units(text) + 1)
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		for _, sep := range []string{"\n\n", "\n", " "} {
-			if i := strings.LastIndex(text[:cut], sep); i > cut/3 {
-				cut = i
-				break
-			}
-		}
-		parts = append(parts, strings.TrimSpace(text[:cut]))
-		text = strings.TrimSpace(text[cut:])
-	}
-	return append(parts, text)
-}
-
-func units(s string) int { return len(utf16.Encode([]rune(s))) }
-
-// sendError tells what to do about an answer of Telegram's.
-func (t *Telegram) sendError(what string, err error) error {
-	hidden := fmt.Errorf("%s: %w", what, t.hide(err))
-	var flood *tg.TooManyRequestsError
-	var moved *tg.MigrateError
-	switch text := err.Error(); {
-	case errors.As(err, &flood):
-		return &bot.SendError{After: time.Duration(max(1, flood.RetryAfter)) * time.Second, Why: "Telegram demande d'attendre", Err: hidden}
-	case errors.As(err, &moved):
-		return &bot.SendError{Permanent: true, Why: "la conversation a changé d'adresse", Err: hidden}
-	case errors.Is(err, tg.ErrorForbidden) && strings.Contains(text, "blocked"):
-		return &bot.SendError{Permanent: true, Why: "la personne a bloqué le bot", Err: hidden}
-	case errors.Is(err, tg.ErrorForbidden):
-		return &bot.SendError{Permanent: true, Why: "le compte n'existe plus ou refuse les messages", Err: hidden}
-	case errors.Is(err, tg.ErrorBadRequest) && (strings.Contains(text, "chat not found") || strings.Contains(text, "user is deactivated")):
-		return &bot.SendError{Permanent: true, Why: "la conversation n'existe plus", Err: hidden}
-	case errors.Is(err, tg.ErrorBadRequest) && strings.Contains(text, "file is too big"), errors.Is(err, tg.ErrorBadRequest) && strings.Contains(text, "wrong file"):
-		return &bot.SendError{Permanent: true, Why: "fichier introuvable ou trop grand", Err: hidden}
-	case errors.Is(err, tg.ErrorBadRequest):
-		return &bot.SendError{Permanent: true, Why: "Telegram a refusé ce message", Err: hidden}
-	}
-	return &bot.SendError{Why: "Telegram ne répond pas", Err: hidden}
 }

@@ -4,12 +4,13 @@
 // Ours, polling or webhook, tell Telegram that an update has arrived only after it is filed durably, so that a crash or a
 // database that is down loses nothing: Telegram sends again. Telegram has no key against sending twice: a crash between
 // its answer to a message and our mark repeats that one message, and we choose a repeat over a loss.
+//
+// What a person writes, who they are and where they are never appears in a log or in an error; nor does the bot's token.
 package telegram
 
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,11 +20,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	tg "github.com/go-telegram/bot"
-	"github.com/go-telegram/bot/models"
 
 	"baom/bot"
 )
@@ -32,12 +33,15 @@ import (
 type Config struct {
 	Token     string
 	APIURL    string // empty: https://api.telegram.org
-	Mode      string // poll or webhook
-	Secret    string // the webhook's secret token
+	Mode      string // poll or webhook; empty: poll
+	Secret    string // the webhook's secret token, 1 to 256 of A-Z a-z 0-9 _ -; webhook mode needs one
 	PublicURL string // in webhook mode: where Telegram posts, told to it at the start; empty: told by somebody else
-	HTTP      *http.Client
-	Log       *slog.Logger
-	Now       func() time.Time
+
+	// HTTP makes the calls; nil is a client with time limits and room for many connections to one host. The time
+	// limit of another one must be longer than a long poll, 25 seconds.
+	HTTP *http.Client
+	Log  *slog.Logger     // nil: nothing is logged
+	Now  func() time.Time // nil: time.Now
 
 	// Hold lets one process poll, for as long as the context it returns lives; nil means that there is only one.
 	Hold func(ctx context.Context) (held context.Context, release func(), ok bool, err error)
@@ -47,9 +51,16 @@ type Config struct {
 type Telegram struct {
 	Config
 	api     *tg.Bot
+	base    string // the API's address, without a slash at its end
 	typing  typing
+	pace    pace
+	parts   parts
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
 	room    chan struct{}            // bounds the small calls beside the line: answered presses, removed keyboards
+	blocked atomic.Int64             // how many people have blocked the bot since the start
+
+	groupsMu sync.Mutex
+	groups   map[int64]bool // groups that we have left
 }
 
 var _ bot.Messenger = (*Telegram)(nil)
@@ -58,13 +69,22 @@ var _ bot.Messenger = (*Telegram)(nil)
 type receiver func(context.Context, bot.Entry) error
 
 // allowed are the kinds of updates that we ask for.
-var allowed = []string{"message", "edited_message", "callback_query"}
+var allowed = []string{"message", "edited_message", "callback_query", "my_chat_member"}
+
+// The letters of a secret token and of a deep link's payload.
+const linkLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 // New makes the channel. It does not call Telegram.
 func New(c Config) (*Telegram, error) {
 	id, rest, ok := strings.Cut(c.Token, ":")
-	if _, err := strconv.ParseInt(id, 10, 64); err != nil || !ok || len(rest) < 3 || strings.ContainsAny(c.Token, "/ \n?#") {
+	if _, err := strconv.ParseInt(id, 10, 64); err != nil || !ok || len(rest) < 3 || strings.Trim(rest, linkLetters) != "" {
 		return nil, errors.New("BAOM_TELEGRAM_TOKEN is not a token of a Telegram bot: it is written 123456789:ABC-def…, as @BotFather gave it")
+	}
+	if c.Mode != "" && c.Mode != "poll" && c.Mode != "webhook" {
+		return nil, fmt.Errorf("BAOM_TELEGRAM_MODE %q is neither poll nor webhook", c.Mode)
+	}
+	if c.Mode == "webhook" && (c.Secret == "" || len(c.Secret) > 256 || strings.Trim(c.Secret, linkLetters) != "") {
+		return nil, errors.New("BAOM_TELEGRAM_SECRET: webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")
 	}
 	if c.APIURL == "" {
 		c.APIURL = "https://api.telegram.org"
@@ -83,11 +103,13 @@ func New(c Config) (*Telegram, error) {
 		c.HTTP = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 256, MaxIdleConnsPerHost: 128,
 			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true}}
 	}
-	api, err := tg.New(c.Token, tg.WithSkipGetMe(), tg.WithServerURL(strings.TrimSuffix(c.APIURL, "/")), tg.WithHTTPClient(time.Minute, c.HTTP))
+	base := strings.TrimSuffix(c.APIURL, "/")
+	api, err := tg.New(c.Token, tg.WithSkipGetMe(), tg.WithServerURL(base), tg.WithHTTPClient(time.Minute, c.HTTP),
+		tg.WithErrorsHandler(func(error) {})) // its own handler writes to the standard log; every error is returned as well
 	if err != nil {
 		return nil, fmt.Errorf("telegram: %w", err)
 	}
-	t := &Telegram{Config: c, api: api, room: make(chan struct{}, 64)}
+	t := &Telegram{Config: c, api: api, base: base, room: make(chan struct{}, 64), groups: map[int64]bool{}}
 	t.typing = typing{after: 400 * time.Millisecond, show: t.showTyping, timers: map[int64]*time.Timer{}}
 	return t, nil
 }
@@ -95,7 +117,8 @@ func New(c Config) (*Telegram, error) {
 // Channel implements bot.Messenger.
 func (t *Telegram) Channel() bot.Channel { return bot.Telegram }
 
-// Run implements bot.Messenger: it polls, or lets the webhook in, until ctx ends.
+// Run implements bot.Messenger: it polls, or lets the webhook in, until ctx ends. It returns an error where Telegram can
+// never work: for a token that it does not know.
 func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.Entry) error) error {
 	defer t.settle()
 	if t.Mode == "webhook" {
@@ -110,139 +133,11 @@ func (t *Telegram) Run(ctx context.Context, receive func(context.Context, bot.En
 		return nil
 	}
 	for ctx.Err() == nil {
-		held, release, ok, err := t.hold(ctx)
-		if !ok {
-			if err != nil && ctx.Err() == nil {
-				t.Log.Warn("telegram: the lock for polling cannot be asked for", "error", err)
-			}
-			sleep(ctx, 2*time.Second) // another process polls
-			continue
-		}
-		err = t.poll(held, receive)
-		release()
-		if err != nil {
+		if err := t.pollHeld(ctx, receive); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// settle waits for the small calls beside the line, and lets no more begin.
-func (t *Telegram) settle() {
-	for range cap(t.room) {
-		t.room <- struct{}{}
-	}
-}
-
-func (t *Telegram) hold(ctx context.Context) (context.Context, func(), bool, error) {
-	if t.Hold == nil {
-		return ctx, func() {}, true, nil
-	}
-	return t.Hold(ctx)
-}
-
-// poll asks for updates and moves the offset past one only after it has been received. It returns an error where
-// polling can never work: a token that Telegram does not know.
-func (t *Telegram) poll(ctx context.Context, receive func(context.Context, bot.Entry) error) error {
-	if err := t.untilDone(ctx, t.deleteWebhook); err != nil {
-		return err
-	}
-	var offset int64
-	for failures := 0; ctx.Err() == nil; {
-		updates, err := t.getUpdates(ctx, offset)
-		if err == nil {
-			offset, err = t.receiveAll(ctx, updates, offset, receive)
-		}
-		if err == nil {
-			failures = 0
-			continue
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if errors.Is(err, errToken) {
-			return err
-		}
-		failures++
-		t.Log.Warn("telegram: polling failed and goes on", "failures", failures, "error", err)
-		sleep(ctx, backoff(failures))
-	}
-	return nil
-}
-
-// receiveAll files updates in order and returns the offset after the last one that is filed.
-func (t *Telegram) receiveAll(ctx context.Context, updates []models.Update, offset int64, receive func(context.Context, bot.Entry) error) (int64, error) {
-	for i := range updates {
-		if err := t.take(ctx, &updates[i], receive); err != nil {
-			return offset, fmt.Errorf("receive an update: %w", err)
-		}
-		offset = updates[i].ID + 1
-	}
-	return offset, nil
-}
-
-// take files one update and does what follows from its arrival.
-func (t *Telegram) take(ctx context.Context, u *models.Update, receive func(context.Context, bot.Entry) error) error {
-	e, ok := t.entry(u)
-	if ok {
-		if err := receive(ctx, e); err != nil {
-			return err
-		}
-	}
-	t.arrived(ctx, u, ok)
-	return nil
-}
-
-// errToken is the answer to a token that Telegram does not know.
-var errToken = errors.New("Telegram does not know this token: check BAOM_TELEGRAM_TOKEN with @BotFather")
-
-// getUpdates is one long poll.
-func (t *Telegram) getUpdates(ctx context.Context, offset int64) ([]models.Update, error) {
-	ctx, cancel := context.WithTimeout(ctx, 50*time.Second)
-	defer cancel()
-	list, err := json.Marshal(allowed)
-	if err != nil {
-		return nil, err
-	}
-	form := url.Values{"offset": {strconv.FormatInt(offset, 10)}, "timeout": {"25"}, "limit": {"100"}, "allowed_updates": {string(list)}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(t.APIURL, "/")+"/bot"+t.Token+"/getUpdates", strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, errors.New("make the request")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := t.HTTP.Do(req)
-	if err != nil {
-		return nil, t.hide(err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		OK          bool            `json:"ok"`
-		Result      []models.Update `json:"result"`
-		Code        int             `json:"error_code"`
-		Description string          `json:"description"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 32<<20)).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("getUpdates: status %d: %w", resp.StatusCode, err)
-	}
-	switch {
-	case answer.OK:
-		return answer.Result, nil
-	case answer.Code == 401 || answer.Code == 404:
-		return nil, errToken
-	case answer.Code == 409:
-		return nil, fmt.Errorf("getUpdates: another program polls with this token, or a webhook is set: %s", answer.Description)
-	}
-	return nil, fmt.Errorf("getUpdates: %d %s", answer.Code, answer.Description)
-}
-
-// hide takes the token out of an error, which may carry the address.
-func (t *Telegram) hide(err error) error {
-	return errors.New(strings.ReplaceAll(err.Error(), t.Token, "***"))
-}
-
-func (t *Telegram) deleteWebhook(ctx context.Context) error {
-	_, err := t.api.DeleteWebhook(ctx, &tg.DeleteWebhookParams{})
-	return err
 }
 
 func (t *Telegram) setWebhook(ctx context.Context) error {
@@ -274,10 +169,18 @@ func backoff(failures int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-func sleep(ctx context.Context, d time.Duration) {
+// sleep waits, and reports whether ctx still goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-time.After(d):
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -292,16 +195,23 @@ func (t *Telegram) Webhook() http.Handler {
 			http.Error(w, "not for you", http.StatusUnauthorized)
 			return
 		}
-		var u models.Update
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxUpdate)).Decode(&u); err != nil {
-			status := http.StatusBadRequest
-			if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-				status = http.StatusRequestEntityTooLarge
-			}
-			http.Error(w, "not an update", status)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUpdate))
+		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+			http.Error(w, "too large for an update", http.StatusRequestEntityTooLarge)
 			return
 		}
-		if err := t.takePosted(r.Context(), &u); err != nil {
+		u, ok := decode(body)
+		if err != nil || !ok {
+			http.Error(w, "not an update", http.StatusBadRequest)
+			return
+		}
+		receive := t.receive.Load()
+		if receive == nil {
+			err = errors.New("not running")
+		} else {
+			err = t.take(r.Context(), u, *receive)
+		}
+		if err != nil {
 			t.Log.Warn("telegram: an update could not be filed; Telegram sends it again", "error", err)
 			w.Header().Set("Retry-After", "2")
 			http.Error(w, "not now", http.StatusServiceUnavailable)
@@ -309,12 +219,4 @@ func (t *Telegram) Webhook() http.Handler {
 		}
 		w.WriteHeader(http.StatusOK)
 	})
-}
-
-func (t *Telegram) takePosted(ctx context.Context, u *models.Update) error {
-	receive := t.receive.Load()
-	if receive == nil {
-		return errors.New("not running")
-	}
-	return t.take(ctx, u, *receive)
 }

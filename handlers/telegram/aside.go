@@ -1,0 +1,148 @@
+package telegram
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	tg "github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
+)
+
+// arrived does the small things that follow an update's arrival, beside the line and without its guarantees: the press
+// is answered so that the button stops turning, its keyboard goes, and typing shows if the answer takes a while.
+func (t *Telegram) arrived(ctx context.Context, u *models.Update, filed bool) {
+	switch {
+	case u.CallbackQuery != nil:
+		q := u.CallbackQuery
+		t.aside(ctx, func(ctx context.Context) {
+			t.api.AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: q.ID})
+			if m := q.Message.Message; m != nil && filed {
+				t.removeKeyboard(ctx, m.Chat.ID, m.ID)
+			}
+		})
+		if filed {
+			chat, _ := pressedIn(q)
+			t.typing.begin(chat)
+		}
+	case u.Message != nil && filed:
+		t.typing.begin(u.Message.Chat.ID)
+	case u.Message != nil:
+		t.leave(ctx, u.Message.Chat, false)
+	case u.MyChatMember != nil:
+		t.membership(ctx, u.MyChatMember)
+	}
+}
+
+// membership follows what a chat has done with the bot. Nothing can be answered to somebody who has blocked it: that is
+// counted, and the next message to them says so for itself.
+func (t *Telegram) membership(ctx context.Context, m *models.ChatMemberUpdated) {
+	switch status := m.NewChatMember.Type; {
+	case m.Chat.Type == models.ChatTypePrivate:
+		if status == models.ChatMemberTypeBanned {
+			t.Log.Info("telegram: somebody has blocked the bot", "since the start", t.blocked.Add(1))
+		}
+	case status != models.ChatMemberTypeBanned && status != models.ChatMemberTypeLeft:
+		t.leave(ctx, m.Chat, true)
+	}
+}
+
+// leave leaves a group or channel, once each time that somebody has added the bot to it: what people say to one another
+// there is not for us.
+func (t *Telegram) leave(ctx context.Context, chat models.Chat, added bool) {
+	if chat.ID == 0 || chat.Type == "" || chat.Type == models.ChatTypePrivate {
+		return
+	}
+	t.groupsMu.Lock()
+	known := t.groups[chat.ID]
+	if len(t.groups) > 10000 {
+		clear(t.groups)
+	}
+	t.groups[chat.ID] = true
+	t.groupsMu.Unlock()
+	if !known || added {
+		t.aside(ctx, func(ctx context.Context) { t.api.LeaveChat(ctx, &tg.LeaveChatParams{ChatID: chat.ID}) })
+	}
+}
+
+// aside runs a small call beside the line, whose failure matters to nobody; where too many are under way it is left out.
+func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
+	select {
+	case t.room <- struct{}{}:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	go func() {
+		defer func() { cancel(); <-t.room }()
+		f(ctx)
+	}()
+}
+
+// settle waits for the small calls beside the line, which takes no longer than their time limit, and lets no more begin.
+func (t *Telegram) settle() {
+	t.typing.stop()
+	for range cap(t.room) {
+		t.room <- struct{}{}
+	}
+}
+
+func (t *Telegram) removeKeyboard(ctx context.Context, chat int64, message int) {
+	t.api.EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chat, MessageID: message, ReplyMarkup: keyboard{Rows: [][]button{}}})
+}
+
+func (t *Telegram) showTyping(chat int64) {
+	t.aside(context.Background(), func(ctx context.Context) {
+		t.api.SendChatAction(ctx, &tg.SendChatActionParams{ChatID: chat, Action: models.ChatActionTyping})
+	})
+}
+
+// typing shows "typing…" where no answer has left within a moment.
+type typing struct {
+	after  time.Duration
+	show   func(chat int64)
+	mu     sync.Mutex
+	timers map[int64]*time.Timer
+}
+
+// maxTyping bounds how many answers are waited for at once.
+const maxTyping = 10000
+
+func (t *typing) begin(chat int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timers[chat] != nil || len(t.timers) >= maxTyping {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(t.after, func() {
+		t.mu.Lock()
+		mine := t.timers[chat] == timer // else the answer left just now
+		if mine {
+			delete(t.timers, chat)
+		}
+		t.mu.Unlock()
+		if mine {
+			t.show(chat)
+		}
+	})
+	t.timers[chat] = timer
+}
+
+func (t *typing) end(chat int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if timer := t.timers[chat]; timer != nil {
+		timer.Stop()
+		delete(t.timers, chat)
+	}
+}
+
+func (t *typing) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, timer := range t.timers {
+		timer.Stop()
+	}
+	clear(t.timers)
+}
