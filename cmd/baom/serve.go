@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -88,6 +89,12 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "web chat  %s/\nconsole   %s/console/\n", server.url, server.url)
+	// The search answers at once; what it learns from the phrasings joins when it is ready, and is kept for the next start.
+	go func() {
+		if err := lib.Train(ctx, filepath.Join(c.DataDir, "search")); err != nil && ctx.Err() == nil {
+			log.Warn("what the search has learnt could not be kept", "error", err)
+		}
+	}()
 	return server.run(ctx, listener)
 }
 
