@@ -34,6 +34,7 @@ func Fold(s string) string {
 		}
 	}
 	if !ascii {
+		s = strings.ToValidUTF8(s, " ")
 		s = norm.NFKD.String(s)
 	}
 	for _, r := range s {
