@@ -213,8 +213,9 @@ func day(t *testing.T, w *world, tab context.Context, lang content.Lang, name st
 	shoot(t, tab, name+"-6-recorded")
 	run(t, tab, chromedp.Click(`.send`), chromedp.WaitVisible(`li.officer audio`))
 
-	run(t, tab, chromedp.Click(`details.act[data-form=note] summary`), chromedp.SendKeys(`[data-form=note] textarea`, "Appeler la préfecture lundi matin, guichet 4."),
-		chromedp.Click(`form[data-form=note] button`), chromedp.WaitVisible(`li.note`))
+	// The page follows the newest line, so what is to be pressed may move: pressed by what it is, not by where it was.
+	run(t, tab, script(`document.querySelector("details.act[data-form=note] summary").click()`), chromedp.WaitVisible(`[data-form=note] textarea`), chromedp.SendKeys(`[data-form=note] textarea`, "Appeler la préfecture lundi matin, guichet 4."),
+		script(`document.querySelector("form[data-form=note] button").click()`), chromedp.WaitVisible(`li.note`))
 	shoot(t, tab, name+"-7-case")
 	fits(t, tab, "the case with everything")
 	run(t, tab, chromedp.ScrollIntoView(`.facts`), script(`document.querySelector(".facts").open = true`), chromedp.ScrollIntoView(`#facts`))
