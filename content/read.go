@@ -342,6 +342,9 @@ func diallable(n, country string) (string, bool) {
 	if rest, cut := strings.CutPrefix(n, "+"); cut {
 		for _, p := range plans { // +212 06…: the zero is not dialled
 			if after, has := strings.CutPrefix(rest, p.code+"0"); has && p.country != "IT" {
+				if strings.HasPrefix(after, "0") { // no national number begins with two zeros
+					return "", false
+				}
 				rest = p.code + after
 			}
 		}
