@@ -168,7 +168,7 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 	for _, effect := range effects {
 		switch e := effect.(type) {
 		case flows.Say:
-			t.Send = append(t.Send, Message{Lang: session.Lang, Text: e.Text, Choices: e.Choices})
+			t.Send = append(t.Send, Message{Lang: session.Lang, Text: e.Text, Choices: e.Choices, Card: e.Card})
 		case flows.OpenCase:
 			c := change()
 			c.Open, c.Reference, c.Office, c.Answers = true, e.Reference, e.Office, e.Answers

@@ -25,7 +25,7 @@ import (
 type Desk struct {
 	Cases Cases
 	Now   func() time.Time
-	Lib   *content.Library
+	Lib   func() *content.Library // asked for at every use, so that content can be reloaded
 }
 
 // Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name
@@ -236,7 +236,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 	}
 	slots := map[string]string{"outcome": how.Outcome}
 	if how.Structure != "" {
-		if d.Lib.Structure(how.Structure) == nil {
+		if d.Lib().Structure(how.Structure) == nil {
 			return nil, fmt.Errorf("close with an unknown structure: %w", ErrInvalid)
 		}
 		slots["structure"] = how.Structure
@@ -307,7 +307,7 @@ func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
 	case o.Name == "" || utf8.RuneCountInString(o.Name) > 80 || o.Login == "" || o.Hash == "",
 		!slices.Contains([]string{RoleOfficer, RoleHead, RoleAdmin}, o.Role),
 		(o.Role == RoleAdmin) != (o.Office == ""),
-		o.Office != "" && d.Lib.Office(o.Office) == nil:
+		o.Office != "" && d.Lib().Office(o.Office) == nil:
 		return fmt.Errorf("appoint: %w", ErrInvalid)
 	case !who.manages(&o):
 		return fmt.Errorf("appoint: %w", ErrForbidden)
@@ -350,7 +350,7 @@ func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work
 		if !who.May(c.Office) {
 			return CaseWork{}, fmt.Errorf("change a case: %w", ErrForbidden)
 		}
-		w := &work{c: c, who: who, lib: d.Lib, now: d.Now(), salt: rand.Uint64()}
+		w := &work{c: c, who: who, lib: d.Lib(), now: d.Now(), salt: rand.Uint64()}
 		if err := do(w); err != nil {
 			return CaseWork{}, err
 		}

@@ -1,6 +1,10 @@
 package flows
 
-import "baom/content"
+import (
+	"strings"
+
+	"baom/content"
+)
 
 // ownCase tells a person where their case is.
 func ownCase() Flow {
@@ -71,7 +75,7 @@ func office() Flow {
 	return Flow{
 		Name: "office",
 		States: map[string]State{
-			"where": {Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
+			"where": {Pass: Pass{[]string{"placed"}, Place{}.hear}, Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
 			"shown": {Tell: tellOffice, Read: []Read{Options{"menu.office", "menu.officer", "menu.menu"}, Place{}, Find{}}},
 		},
 		Moves: Moves{
@@ -118,5 +122,11 @@ func tellOffice(t *step) {
 	for _, id := range []string{"menu.office", "menu.officer", "menu.menu"} {
 		choices = append(choices, t.option(id, ""))
 	}
+	text = strings.TrimSpace(text)
 	t.tell("office.shown", text, choices)
+	card := &Card{Name: "BAOM " + o.Name.In(t.s.Lang), Address: slots["address"], Lat: o.Lat, Lon: o.Lon, Phone: international(o.Phone)}
+	if card.Address == "" {
+		card.Address = t.page("office.place."+o.Coordinates, slots)
+	}
+	t.out[len(t.out)-1] = Say{Page: "office.shown", Text: text, Choices: choices, Card: card}
 }

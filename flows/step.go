@@ -66,8 +66,8 @@ func join(effects []Effect) []Effect {
 			out = append(out, e)
 			continue
 		}
-		if last >= 0 {
-			if before := out[last].(Say); before.Choices == nil && len(before.Text)+len(say.Text) <= maxJoined {
+		if last >= 0 && say.Card == nil {
+			if before := out[last].(Say); before.Choices == nil && before.Card == nil && len(before.Text)+len(say.Text) <= maxJoined {
 				say.Text, say.Page = before.Text+"\n\n"+say.Text, before.Page+" "+say.Page
 				out[last] = say
 				continue
@@ -342,7 +342,7 @@ func (t *step) menuWords() (id string, ok bool) {
 	if t.takesWords("words", "name") {
 		return "", false
 	}
-	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.officer", "menu.data"})
+	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.orient", "menu.officer", "menu.data"})
 }
 
 // takesWords reports whether the question takes whatever a person writes, be it a field of one of the kinds.
@@ -425,11 +425,12 @@ func (t *step) digress(likely bool) bool {
 	found := t.find(t.in.Text)
 	switch {
 	case found.Verdict == content.Sure:
-		t.asked("answered", found.Hits[0].ID)
+		t.asked(AskAnswered, found.Hits[0].ID)
 		t.tellAnswer(found.Hits[0].ID, nil)
 		t.repeatAfter()
 	case found.Verdict == content.Maybe && (likely || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
-		t.asked("offered", "")
+		t.keepQuestion(t.in.Text)
+		t.asked(AskOffered, "")
 		var choices []content.Option
 		for _, h := range found.Hits[:min(3, len(found.Hits))] {
 			choices = append(choices, t.answerOption(h.ID))

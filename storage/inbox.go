@@ -20,6 +20,7 @@ type body struct {
 	Name    string            `json:"n,omitempty"` // the officer's, of a note or an event
 	Lang    content.Lang      `json:"l,omitempty"`
 	Choices []content.Option  `json:"c,omitempty"`
+	Card    *flows.Card       `json:"k,omitempty"`
 	Event   string            `json:"e,omitempty"`
 	Slots   map[string]string `json:"s,omitempty"`
 }

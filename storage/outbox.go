@@ -107,7 +107,7 @@ func (s *Store) openMessage(cl *claim, wrapped, peer, words []byte, kind *string
 	if err := errors.Join(unseal(aead, "peer", cl.person, peer, &id), unseal(aead, "line", cl.person, words, &b)); err != nil {
 		return err
 	}
-	cl.message.Peer.ID, cl.message.Text, cl.message.Lang, cl.message.Choices = string(id), b.Text, b.Lang, b.Choices
+	cl.message.Peer.ID, cl.message.Text, cl.message.Lang, cl.message.Choices, cl.message.Card = string(id), b.Text, b.Lang, b.Choices, b.Card
 	if data != nil {
 		m := &bot.Media{Kind: flows.Kind(*kind), Mime: *mime, Seconds: *length, State: bot.MediaReady}
 		var plain []byte

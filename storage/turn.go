@@ -305,7 +305,7 @@ func likePrefix(prefix string) string {
 
 // queueMessage writes one outgoing line and its place in the outbox.
 func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation int64, c bot.Channel, caseID, officer *int64, fleeting bool, m bot.Message, now time.Time) error {
-	sealed, err := seal(aead, "line", person, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices})
+	sealed, err := seal(aead, "line", person, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices, Card: m.Card})
 	if err != nil {
 		return err
 	}

@@ -14,14 +14,15 @@ import (
 
 // metrics are the figures of /metrics: how much waits to be handled, sent and fetched, and how long the oldest has
 // waited. They are read from the record at each scrape and say nothing about anybody.
-func metrics(store *storage.Store, log *slog.Logger) http.Handler {
+func metrics(store *storage.Store, shelf *shelf, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&backlog{store: store, log: log})
+	registry.MustRegister(&backlog{store: store, shelf: shelf, log: log})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 type backlog struct {
 	store *storage.Store
+	shelf *shelf
 	log   *slog.Logger
 }
 
@@ -50,4 +51,11 @@ func (b *backlog) Collect(out chan<- prometheus.Metric) {
 	gauge("baom_cases_waiting", "Open cases that nobody has taken.", float64(stats.OpenCases))
 	gauge("baom_cases_oldest_seconds", "How long the oldest untaken case has waited.", stats.OldestCase.Seconds())
 	gauge("baom_set_aside_entries", "Entries that could not be handled and need a look.", float64(stats.SetAside))
+	loaded, fault := b.shelf.State()
+	gauge("baom_content_loaded_seconds", "When the content in force was read, in Unix time.", float64(loaded.Unix()))
+	faulty := 0.0
+	if fault != nil {
+		faulty = 1
+	}
+	gauge("baom_content_faulty", "1 while what is in the office's folder has faults and is not in force.", faulty)
 }

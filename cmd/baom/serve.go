@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -18,8 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"baom/bot"
-	"baom/content"
-	"baom/flows"
 	"baom/handlers/console"
 	"baom/handlers/telegram"
 	"baom/handlers/webchat"
@@ -46,11 +43,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 
 	// What can fail for a reason the operator can mend comes first.
-	lib, err := library(c.ContentDir)
-	if err != nil {
-		return err
-	}
-	book, err := flows.New(lib)
+	shelf, err := newShelf(c, log)
 	if err != nil {
 		return err
 	}
@@ -80,7 +73,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	}
 	defer store.Close()
 
-	server, err := newServer(c, key, lib, book, store, log)
+	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
 		return err
 	}
@@ -89,12 +82,6 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "web chat  %s/\nconsole   %s/console/\n", server.url, server.url)
-	// The search answers at once; what it learns from the phrasings joins when it is ready, and is kept for the next start.
-	go func() {
-		if err := lib.Train(ctx, filepath.Join(c.DataDir, "search")); err != nil && ctx.Err() == nil {
-			log.Warn("what the search has learnt could not be kept", "error", err)
-		}
-	}()
 	return server.run(ctx, listener)
 }
 
@@ -163,6 +150,7 @@ func listen(addr string) (net.Listener, error) {
 // A server is the running program: the bot, its channels, and the pages.
 type server struct {
 	log      *slog.Logger
+	shelf    *shelf
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
@@ -172,12 +160,12 @@ type server struct {
 	ready    atomic.Bool
 }
 
-func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, store *storage.Store, log *slog.Logger) (*server, error) {
-	s := &server{log: log, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
+func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *slog.Logger) (*server, error) {
+	s := &server{log: log, shelf: shelf, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
 	local := zone()
 	now := func() time.Time { return time.Now().In(local) }
 	var err error
-	s.chat, err = webchat.New(webchat.Config{Journal: store, Lib: lib, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
+	s.chat, err = webchat.New(webchat.Config{Journal: store, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -191,13 +179,13 @@ func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, st
 		}
 		messengers = append(messengers, s.telegram)
 	}
-	desk := &bot.Desk{Cases: store, Lib: lib, Now: now}
-	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: lib, Sessions: store.Sessions(),
+	desk := &bot.Desk{Cases: store, Lib: shelf.Library, Now: now}
+	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(),
 		PublicURL: c.PublicURL, Log: log, Now: now, Location: local})
 	if err != nil {
 		return nil, err
 	}
-	s.bot = &bot.Bot{Book: func() *flows.Book { return book }, Journal: store, Messengers: messengers, Now: now, Seed: seed, Log: log}
+	s.bot = &bot.Bot{Book: shelf.Book, Journal: store, Messengers: messengers, Now: now, Seed: seed, Log: log}
 	return s, nil
 }
 
@@ -259,7 +247,7 @@ func (s *server) handler() http.Handler {
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", metrics(s.store, s.log))
+	mux.Handle("GET /metrics", metrics(s.store, s.shelf, s.log))
 	return mux
 }
 
@@ -288,6 +276,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error { return s.bot.Run(ctx) })
 	group.Go(func() error { return s.purge(ctx) })
+	group.Go(func() error { return s.shelf.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.ready.Store(false)

@@ -32,9 +32,9 @@ var files embed.FS
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
-	Journal  bot.Journal // only watched
-	Lib      *content.Library
-	Sessions scs.Store // of log-ins
+	Journal  bot.Journal             // only watched
+	Lib      func() *content.Library // asked for at every use, so that content can be reloaded
+	Sessions scs.Store               // of log-ins
 
 	// PublicURL is where people reach the program, such as https://baom.example. Where it begins with https the
 	// cookies are bound to the host and never sent in the clear. Empty: plain http on this machine.

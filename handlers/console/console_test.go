@@ -55,8 +55,8 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Now: time.Now, Lib: lib}, officers: map[string]*bot.Officer{}}
-	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: lib, Sessions: store.Sessions(),
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
+	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func (c *Console) showOfficers(w http.ResponseWriter, r *http.Request, who *bot.
 		return cmp.Or(cmp.Compare(a.Office, b.Office), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	v := officersView{Officers: officers, Roles: []string{bot.RoleOfficer, bot.RoleHead}, Self: who.ID, Fresh: pass, FreshLogin: login}
-	for _, o := range c.Lib.Offices() {
+	for _, o := range c.Lib().Offices() {
 		if who.May(o.ID) {
 			v.Offices = append(v.Offices, o)
 		}

@@ -128,7 +128,7 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 
 // wording says things in the language of the interface.
 type wording struct {
-	lib  *content.Library
+	lib  func() *content.Library
 	lang content.Lang
 	now  func() time.Time
 	in   *time.Location
@@ -136,14 +136,14 @@ type wording struct {
 
 // text is the label or page of an id, as plain text, with its slots given as names and values in turn.
 func (w wording) text(id string, slots ...any) (string, error) {
-	if s := w.lib.Label(id, w.lang); s != "" && len(slots) == 0 {
+	if s := w.lib().Label(id, w.lang); s != "" && len(slots) == 0 {
 		return s, nil
 	}
 	values := map[string]string{}
 	for i := 0; i+1 < len(slots); i += 2 {
 		values[fmt.Sprint(slots[i])] = fmt.Sprint(slots[i+1])
 	}
-	s := content.Plain(w.lib.Page(id, w.lang, values))
+	s := content.Plain(w.lib().Page(id, w.lang, values))
 	if s == "" {
 		return "", fmt.Errorf("no words for %q in %s", id, w.lang)
 	}
@@ -159,7 +159,7 @@ func (w wording) label(id string) string {
 }
 
 func (w wording) office(id string) string {
-	if o := w.lib.Office(id); o != nil {
+	if o := w.lib().Office(id); o != nil {
 		return o.Name.In(w.lang)
 	}
 	return id
@@ -251,7 +251,7 @@ func (wording) length(seconds int) string { return fmt.Sprintf("%d:%02d", second
 
 // near says which office a place is near to.
 func (w wording) near(lat, lon float64) (string, error) {
-	o, km := w.lib.NearestOffice(lat, lon)
+	o, km := w.lib().NearestOffice(lat, lon)
 	if o == nil {
 		return "", nil
 	}
@@ -272,7 +272,7 @@ func (w wording) event(line bot.Line) (string, error) {
 		slots = append(slots, "to", to)
 	case "closed":
 		slots = append(slots, "outcome", w.label("console.outcome."+line.Slots["outcome"]))
-		if s := w.lib.Structure(line.Slots["structure"]); s != nil {
+		if s := w.lib().Structure(line.Slots["structure"]); s != nil {
 			id += ".structure"
 			slots = append(slots, "structure", s.Name.In(w.lang))
 		}
@@ -285,11 +285,11 @@ func (w wording) event(line bot.Line) (string, error) {
 	case "rated":
 		slots = []any{"score", line.Slots["score"]}
 	default:
-		if !w.lib.HasPage(id) && w.lib.Label(id, w.lang) == "" {
+		if !w.lib().HasPage(id) && w.lib().Label(id, w.lang) == "" {
 			return line.Event, nil
 		}
 	}
-	if s := w.lib.Label(id, w.lang); s != "" {
+	if s := w.lib().Label(id, w.lang); s != "" {
 		return s, nil
 	}
 	return w.text(id, slots...)
