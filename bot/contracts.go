@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"baom/content"
 	"baom/flows"
 )
 
@@ -112,6 +113,22 @@ type Cases interface {
 
 	// SaveOfficer creates (ID 0) or replaces an officer. ErrConflict: the login is taken.
 	SaveOfficer(ctx context.Context, o *Officer) error
+}
+
+// Questions is what was asked, apart from who asked it, and what officers wrote in answer.
+type Questions interface {
+	// Questions lists those from which something is to be learnt and that nobody has answered since, newest first.
+	Questions(ctx context.Context, limit int) ([]Question, error)
+
+	// Write files an answer to some questions, and sends what tell says in their language to those who asked to be told,
+	// in one transaction. It fills in ID, At, Told and Questions. ErrConflict: all of them were answered meanwhile.
+	Write(ctx context.Context, w *Written, questions []int64, tell func(content.Lang) string) error
+
+	// Written lists what was written, newest first, with the questions it answers.
+	Written(ctx context.Context) ([]Written, error)
+
+	// Asking counts questions per month, language, need and outcome, the newest month first.
+	Asking(ctx context.Context, since time.Time) ([]Asking, error)
 }
 
 // CaseWork is what a change of a case brings with it.

@@ -23,9 +23,10 @@ import (
 // ErrInvalid for words or values that cannot be taken; and *Overtaken, which is an ErrConflict, where somebody was
 // faster.
 type Desk struct {
-	Cases Cases
-	Now   func() time.Time
-	Lib   func() *content.Library // asked for at every use, so that content can be reloaded
+	Cases     Cases
+	Questions Questions
+	Now       func() time.Time
+	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 }
 
 // Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name

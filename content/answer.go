@@ -60,6 +60,7 @@ type master struct {
 	Law        []string
 	Sources    []Source
 	Confidence string
+	Status     string `yaml:",omitempty"` // draft: written in haste, still without its sources; else empty
 	Reviewed   string
 	ReviewBy   string `yaml:"review-by"`
 }
@@ -164,6 +165,18 @@ func (r *reader) master(name string, f master, body, more string) {
 		a.More[French] = more
 	}
 	fault := func(key, format string, args ...any) { r.fault(name, r.line(name, key), format, args...) }
+	lacks := fault // what an answer must have, and a draft may still lack
+	switch f.Status {
+	case "":
+	case "draft":
+		a.Status[French] = "draft"
+		lacks = func(key, format string, args ...any) { r.warn(name, r.line(name, key), format, args...) }
+		if f.Confidence != "low" {
+			fault("confidence", "a draft has the confidence low, not %q", f.Confidence)
+		}
+	default:
+		fault("status", "the status of a French text is draft or none, not %q", f.Status)
+	}
 	if id := strings.TrimSuffix(path.Base(name), ".md"); f.ID != id {
 		fault("id", "the id is %q, but the file's name says %q", f.ID, id)
 		return
@@ -175,7 +188,7 @@ func (r *reader) master(name string, f master, body, more string) {
 		fault("title", "has no title")
 	}
 	if len(f.Sources) == 0 {
-		fault("sources", "has no source")
+		lacks("sources", "has no source")
 	}
 	for i, s := range f.Sources {
 		if !isDay(s.Seen) || !isURL(s.URL) {
@@ -196,7 +209,7 @@ func (r *reader) master(name string, f master, body, more string) {
 	}
 	r.asks(name, a, f.Ask)
 	if n := len(a.Ask["fr"]); n < fewestAsks {
-		fault("ask", "has %d French phrasings; it takes %d at least", n, fewestAsks)
+		lacks("ask", "has %d French phrasings; it takes %d at least", n, fewestAsks)
 	}
 	r.lib.answers = append(r.lib.answers, a)
 	r.lib.byID[a.ID] = a

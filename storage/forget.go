@@ -126,8 +126,8 @@ func DefaultRetention() Retention {
 	return Retention{Silent: 30 * 24 * time.Hour, Closed: 365 * 24 * time.Hour, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
 }
 
-// Purge applies the retention rules and tells how many people were forgotten. Questions are kept: they are apart from
-// who asked them. The console's log-ins that have expired go too.
+// Purge applies the retention rules and tells how many people were forgotten. Questions, which are apart from who asked
+// them, lose their words after a year and a month. The console's log-ins that have expired go too.
 func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	now := s.now()
 	if _, err := s.pool.Exec(ctx, `update messages set body = null where id in (
@@ -137,6 +137,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	}
 	if _, err := s.pool.Exec(ctx, `delete from sessions where expiry < $1`, now); err != nil {
 		return 0, fmt.Errorf("purge log-ins: %w", err)
+	}
+	if err := s.purgeQuestions(ctx, now); err != nil {
+		return 0, err
 	}
 	if err := s.purgeCases(ctx, now.Add(-r.Closed)); err != nil {
 		return 0, err

@@ -256,11 +256,9 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 		return done, err
 	}
 	for _, q := range t.Asked {
-		words, err := seal(s.vault.office, "question", 0, []byte(q.Question))
-		if err != nil {
+		if err := s.queueAsked(b, q, h.id, now); err != nil {
 			return done, err
 		}
-		b.Queue(`insert into questions (day, lang, outcome, answer, question) values ($1, $2, $3, $4, $5)`, now, q.Lang, q.Outcome, q.Answer, words)
 	}
 	done.told.queue(b)
 	return done, nil

@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
 	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
@@ -626,7 +626,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 	open := w.arrive(arrival{words: "mon mari me frappe", urgent: "violence", lang: content.Arabic,
 		answers: map[string]string{"need": "I1", "profile": "mdm", "first-name": "فاطمة", "phone": "+212612345678", "residence": "FR", "age": "35-49"}})
 	closed := w.arrive(arrival{words: "merci"})
-	structures := w.desk.Lib.Structures()
+	structures := w.desk.Lib().Structures()
 	if _, err := w.desk.Close(t.Context(), w.officers["amina"], closed, bot.Closing{Outcome: "oriented", Structure: structures[0].ID, Words: "Allez-y."}); err != nil {
 		t.Fatal(err)
 	}
