@@ -142,6 +142,30 @@ func (d *Desk) Reply(ctx context.Context, who *Officer, id int64, text string, m
 	})
 }
 
+// Card sends the person what the directory says of a structure, in their language, with its place and number as the
+// channel's own where it has them. It claims an open case, as Reply does.
+func (d *Desk) Card(ctx context.Context, who *Officer, id int64, structure string) (*Case, error) {
+	s := d.Lib().Structure(structure)
+	if s == nil {
+		return nil, fmt.Errorf("the card of an unknown structure: %w", ErrInvalid)
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.claim(); err != nil {
+			return err
+		}
+		lang := w.c.Lang
+		if !lang.Known() {
+			lang = content.French
+		}
+		text, card := flows.Describe(w.lib, s, lang)
+		if err := w.say(text, nil); err != nil {
+			return err
+		}
+		w.Messages[len(w.Messages)-1].Card = card
+		return nil
+	})
+}
+
 // Note leaves private words in the transcript, which are never sent. Whoever may see the case may write one.
 func (d *Desk) Note(ctx context.Context, who *Officer, id int64, text string) (*Case, error) {
 	text, err := words(text)

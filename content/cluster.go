@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -16,7 +17,7 @@ const (
 	clusterBone  = 0.9
 	clusterChar  = 0.12
 	clusterHit   = 2.0
-	clusterNear  = 0.42
+	clusterNear  = 0.36
 )
 
 // Cluster puts questions together that ask the same, in whatever script and words: by their stems, the senses of words that
@@ -25,50 +26,52 @@ const (
 // It returns the numbers of the texts, the largest group first; in a group, the text that is most like the others first.
 func (lib *Library) Cluster(texts []string) [][]int {
 	x := &extractor{env: snowballstem.NewEnv(""), senses: builtinSenses()}
-	vectors := make([]map[uint64]float64, len(texts))
-	have := map[uint64]int{}
+	vectors, telling := make([]map[uint64]float64, len(texts)), make([][]uint64, len(texts))
 	for i, text := range texts {
-		vectors[i] = x.sketch(text)
-		for k, h := range lib.Find(Query{Text: text}).Hits {
-			if k < 3 {
-				vectors[i][hashWord(0x417, h.ID)] = clusterHit * h.Score
-			}
-		}
-		for f := range vectors[i] {
-			have[f]++
-		}
-	}
-	for _, v := range vectors {
-		for f, n := range v {
-			v[f] = n * math.Log(1+float64(len(texts)+8)/float64(have[f]+1))
-		}
-		unit(v)
+		vectors[i], telling[i] = lib.sketch(x, text)
+		unit(vectors[i])
 	}
 	type cluster struct {
 		members []int
 		sum     map[uint64]float64
+		length  float64
 	}
 	var clusters []*cluster
+	has := map[uint64][]int{} // the clusters in which a telling feature is
 	for i, v := range vectors {
-		best, near := (*cluster)(nil), clusterNear
-		for _, c := range clusters {
-			if s := cosine(v, c.sum); s > near {
-				best, near = c, s
+		tried := map[int]bool{}
+		best, near := -1, clusterNear
+		for _, f := range telling[i] {
+			for _, k := range has[f] {
+				if tried[k] {
+					continue
+				}
+				tried[k] = true
+				if s := dotOf(v, clusters[k].sum) / clusters[k].length; s > near || s == near && k < best {
+					best, near = k, s
+				}
 			}
 		}
-		if best == nil {
-			best = &cluster{sum: map[uint64]float64{}}
-			clusters = append(clusters, best)
+		if best < 0 {
+			best = len(clusters)
+			clusters = append(clusters, &cluster{sum: map[uint64]float64{}})
 		}
-		best.members = append(best.members, i)
+		c := clusters[best]
+		c.members = append(c.members, i)
 		for f, n := range v {
-			best.sum[f] += n
+			c.sum[f] += n
+		}
+		c.length = math.Sqrt(dotOf(c.sum, c.sum))
+		for _, f := range telling[i] {
+			if !slices.Contains(has[f], best) {
+				has[f] = append(has[f], best)
+			}
 		}
 	}
 	out := make([][]int, len(clusters))
 	for k, c := range clusters {
 		slices.SortStableFunc(c.members, func(a, b int) int {
-			return compareFloat(cosine(vectors[b], c.sum), cosine(vectors[a], c.sum))
+			return cmp.Compare(dotOf(vectors[b], c.sum), dotOf(vectors[a], c.sum))
 		})
 		out[k] = c.members
 	}
@@ -76,38 +79,34 @@ func (lib *Library) Cluster(texts []string) [][]int {
 	return out
 }
 
-func compareFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// sketch is the weighted features of a text.
-func (x *extractor) sketch(text string) map[uint64]float64 {
+// sketch is the weighted features of a text, of which rare ones in the base weigh more, and those of more than characters.
+func (lib *Library) sketch(x *extractor, text string) (v map[uint64]float64, telling []uint64) {
 	tag, _ := Identify(text)
-	v := map[uint64]float64{}
-	words := splitWords(text, maxPhrase)
+	v = map[uint64]float64{}
+	words := lib.index.spell.repair(splitWords(text, maxPhrase))
 	meant := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return stopwords[w] })
 	if len(meant) == 0 {
 		meant = words
 	}
+	weights := [families]float64{famStem: clusterStem, famSense: clusterSense, famBone: clusterBone, famChar: clusterChar}
 	for _, f := range x.take(meant, tagLang(tag), true, false) {
-		switch f.fam {
-		case famStem:
-			v[f.hash] = clusterStem
-		case famSense:
-			v[f.hash] = clusterSense
-		case famBone:
-			v[f.hash] = clusterBone
-		case famChar:
-			v[f.hash] = clusterChar
+		rarity := lib.index.unknown
+		if id, ok := lib.index.vocab.find(f); ok {
+			rarity = lib.index.rarity[id]
+		}
+		v[f.hash] = weights[f.fam] * float64(rarity)
+		if f.fam != famChar {
+			telling = append(telling, f.hash)
 		}
 	}
-	return v
+	for k, h := range lib.Find(Query{Text: text}).Hits {
+		if k < 3 {
+			f := hashWord(0x417, h.ID)
+			v[f] = clusterHit * float64(lib.index.unknown) * h.Score
+			telling = append(telling, f)
+		}
+	}
+	return v, telling
 }
 
 // unit brings a vector to the length one.
@@ -124,21 +123,14 @@ func unit(v map[uint64]float64) {
 	}
 }
 
-// cosine is how alike two vectors are, from 0 to 1.
-func cosine(a, b map[uint64]float64) float64 {
+// dotOf is the inner product of two vectors.
+func dotOf(a, b map[uint64]float64) float64 {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	dot, aa, bb := 0.0, 0.0, 0.0
+	sum := 0.0
 	for f, n := range a {
-		dot += n * b[f]
-		aa += n * n
+		sum += n * b[f]
 	}
-	for _, n := range b {
-		bb += n * n
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return dot / math.Sqrt(aa*bb)
+	return sum
 }

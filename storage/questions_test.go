@@ -58,7 +58,10 @@ func TestQuestions(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, s, entry("5", 2, "non")) // changes their mind
-	drain(t, s, func(v flows.Session, e bot.Entry) bot.Turn { v.Consent = "no"; return bot.Turn{Session: v, Discard: true} })
+	drain(t, s, func(v flows.Session, e bot.Entry) bot.Turn {
+		v.Consent = "no"
+		return bot.Turn{Session: v, Discard: true}
+	})
 
 	asked, err := s.Questions(t.Context(), 100)
 	if err != nil || len(asked) != 11 {

@@ -28,13 +28,14 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Config is what a Console is made of. All fields but PublicURL are needed.
+// Config is what a Console is made of. All fields but PublicURL and Content are needed.
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
 	Journal  bot.Journal             // only watched
 	Lib      func() *content.Library // asked for at every use, so that content can be reloaded
 	Sessions scs.Store               // of log-ins
+	Content  Content                 // nil: it is never read again
 
 	// PublicURL is where people reach the program, such as https://baom.example. Where it begins with https the
 	// cookies are bound to the host and never sent in the clear. Empty: plain http on this machine.
@@ -43,6 +44,14 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Location *time.Location // the offices' time zone
+}
+
+// Content tells an administrator of the content in force, and reads it again.
+type Content interface {
+	// State is since when the content is in force, and why a later change of it is not.
+	State() (loaded time.Time, fault error)
+	// Reload reads it again; with a fault, what is in force stays.
+	Reload(ctx context.Context) error
 }
 
 // A Console serves the officers' pages. It is safe for concurrent use.
@@ -143,6 +152,12 @@ func (c *Console) routes() map[string]member {
 		"POST /console/cases/{case}/hand":      c.hand,
 		"POST /console/cases/{case}/close":     c.close,
 		"POST /console/cases/{case}/reopen":    c.reopen,
+		"POST /console/cases/{case}/card":      c.card,
+		"GET /console/questions":               c.questions,
+		"POST /console/questions":              c.answerQuestions,
+		"GET /console/questions/patch":         c.questionsPatch,
+		"GET /console/content":                 c.contentPage,
+		"POST /console/content":                c.reloadContent,
 		"GET /console/account":                 c.account,
 		"POST /console/account":                c.changePassphrase,
 		"POST /console/logout":                 c.logout,

@@ -318,6 +318,12 @@ func TestRights(t *testing.T) {
 		"POST /console/officers":               {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
 		"POST /console/officers/{id}/disabled": {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
 		"POST /console/officers/{id}/renew":    {want: []int{0, 403, 403, 200, 200}},
+		"POST /console/cases/{case}/card":      {form: url.Values{"structure": {"cnss"}}, want: office(303)},
+		"GET /console/questions":               {want: in(200)},
+		"POST /console/questions":              {form: url.Values{"title": {"t"}, "text": {"r"}, "lang": {"fr"}}, want: in(422)},
+		"GET /console/questions/patch":         {want: in(200)},
+		"GET /console/content":                 {want: []int{0, 403, 403, 403, 200}},
+		"POST /console/content":                {want: []int{0, 403, 403, 403, 403}}, // here it is never read again
 		"POST /console/nothing":                {want: []int{404, 404, 404, 404, 404}},
 		"GET /console/cases/999999":            {want: in(404)},
 		"GET /console/cases/x":                 {want: in(404)},

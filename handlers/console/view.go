@@ -43,6 +43,9 @@ func (page) Tongues() []content.Lang { return tongues() }
 // Manages reports whether who looks at the page manages officers.
 func (p page) Manages() bool { return p.Who != nil && p.Who.Role != bot.RoleOfficer }
 
+// Administers reports whether who looks at the page is an administrator.
+func (p page) Administers() bool { return p.Who != nil && p.Who.Role == bot.RoleAdmin }
+
 // lang is the language of the interface for a request: the one chosen on this device, or what its browser asks for.
 func (c *Console) lang(r *http.Request) content.Lang {
 	if cookie, err := r.Cookie(c.cookie("lang")); err == nil && slices.Contains(tongues(), content.Lang(cookie.Value)) {
@@ -120,6 +123,7 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"markdown": content.HTML,
 		"iso":      func(t time.Time) string { return t.In(c.Location).Format(time.RFC3339) },
 		"near":     w.near,
+		"month":    func(t time.Time) string { return t.Format("01/2006") },
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
