@@ -60,6 +60,9 @@ type known struct {
 var (
 	_ bot.Journal = (*Store)(nil)
 	_ bot.Cases   = (*Store)(nil)
+
+	_ bot.Questions = (*Store)(nil)
+	_ bot.Register  = (*Store)(nil)
 )
 
 // querier is what a pool and a transaction have in common.
@@ -168,13 +171,17 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var have int
+	want, err := goose.NumericComponent(names[len(names)-1])
+	if err != nil {
+		return err
+	}
+	var have int64
 	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&have)
 	var missing *pgconn.PgError
 	if errors.As(err, &missing) && missing.Code == "42P01" {
 		have, err = 0, nil
 	}
-	switch want := len(names); {
+	switch {
 	case err != nil:
 		return fmt.Errorf("read the version of the tables: %w", err)
 	case have < want:

@@ -108,8 +108,8 @@ func (p *program) officer(ctx context.Context, args []string) error {
 	f := p.flags("officer add")
 	login := f.String("login", "", "name to log in with")
 	name := f.String("name", "", "name to show; people see its first word")
-	office := f.String("office", "", "id of the office; empty for an administrator")
-	role := f.String("role", bot.RoleOfficer, "officer, head or admin")
+	office := f.String("office", "", "id of the office; empty for an administrator or a coordinator")
+	role := f.String("role", bot.RoleOfficer, strings.Join(bot.Roles(), ", "))
 	langs := f.String("langs", "fr,ar", "languages, by comma")
 	if err := parse(f, args[1:]); err != nil {
 		return err
@@ -149,10 +149,13 @@ func validOfficer(o *bot.Officer, lib *content.Library) error {
 	if o.Login == "" || o.Name == "" {
 		faults = append(faults, errors.New("it takes -login and -name"))
 	}
-	if o.Role != bot.RoleOfficer && o.Role != bot.RoleHead && o.Role != bot.RoleAdmin {
-		faults = append(faults, fmt.Errorf("there is no role %q: officer, head, admin", o.Role))
+	if !slices.Contains(bot.Roles(), o.Role) {
+		faults = append(faults, fmt.Errorf("there is no role %q: %s", o.Role, strings.Join(bot.Roles(), ", ")))
 	}
-	if o.Role != bot.RoleAdmin && lib.Office(o.Office) == nil {
+	if !bot.OfOffice(o.Role) {
+		o.Office = ""
+	}
+	if bot.OfOffice(o.Role) && lib.Office(o.Office) == nil {
 		var ids []string
 		for _, office := range lib.Offices() {
 			ids = append(ids, office.ID)

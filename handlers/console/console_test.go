@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
 	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
