@@ -72,9 +72,16 @@ func (o *Officer) Works() bool {
 	return !o.Disabled && slices.Contains([]string{RoleOfficer, RoleHead, RoleAdmin}, o.Role)
 }
 
-// Counts reports whether an officer may see the figures of an office; of "", those of all offices together.
+// Counts reports whether an officer may see the figures of an office; of "", those of all offices together. A coordinator
+// sees only these, in which the offices stand side by side: the figures of each alone beside them would tell what is hidden.
 func (o *Officer) Counts(office string) bool {
-	return !o.Disabled && (o.Role == RoleAdmin || o.Role == RoleNetwork || o.Office != "" && o.Office == office)
+	switch o.Role {
+	case RoleAdmin:
+		return !o.Disabled
+	case RoleNetwork:
+		return !o.Disabled && office == ""
+	}
+	return !o.Disabled && o.Office != "" && o.Office == office
 }
 
 // List yields the cases that q selects among those the officer may see, for the register.
