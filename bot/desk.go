@@ -26,6 +26,7 @@ type Desk struct {
 	Cases     Cases
 	Questions Questions
 	Register  Register
+	Imports   Imports
 	Now       func() time.Time
 	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 }

@@ -1,14 +1,16 @@
 package content
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
 
 // A Column is one column of an office's register.
 type Column struct {
-	ID     string // a field of the intake, or one of the register's own columns
-	Column Text   // its heading
+	ID     string   // a field of the intake, or one of the register's own columns
+	Column Text     // its heading
+	Also   []string // other headings by which it is known in files that are taken over
 }
 
 // ownColumns are the register's columns that are not questions of the intake.
@@ -75,4 +77,13 @@ func (r *reader) checkRegister() {
 		}
 		prove(list, "offices", office)
 	}
+}
+
+// CountryCodes lists the countries by code.
+func CountryCodes() []string {
+	seen := map[string]bool{}
+	for _, code := range countries().codes {
+		seen[code] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
 }

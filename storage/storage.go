@@ -63,6 +63,7 @@ var (
 
 	_ bot.Questions = (*Store)(nil)
 	_ bot.Register  = (*Store)(nil)
+	_ bot.Imports   = (*Store)(nil)
 )
 
 // querier is what a pool and a transaction have in common.

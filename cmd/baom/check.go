@@ -178,7 +178,7 @@ func (p *program) forget(ctx context.Context, args []string) error {
 		return err
 	}
 	if f.NArg() != 2 {
-		return fmt.Errorf("%w: it takes a channel (telegram, whatsapp, web) and the network's id of the person", errUsage)
+		return fmt.Errorf("%w: it takes a channel (telegram, whatsapp, web) and the network's id of the person, or import and the reference of a case taken over from Excel", errUsage)
 	}
 	return p.withStore(ctx, func(s *storage.Store) error {
 		err := s.Forget(ctx, bot.Peer{Channel: bot.Channel(f.Arg(0)), ID: f.Arg(1)})

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -64,6 +65,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
+	reading   sync.Mutex    // of workbooks, one at a time
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -163,6 +165,12 @@ func (c *Console) routes() map[string]member {
 		"GET /console/figures":                 c.figures,
 		"GET /console/figures.xlsx":            c.figuresExcel,
 		"GET /console/report":                  c.report,
+		"GET /console/imports":                 c.imports,
+		"POST /console/imports":                c.addImport,
+		"GET /console/imports/{import}":        c.importPage,
+		"POST /console/imports/{import}/plan":  c.planImport,
+		"POST /console/imports/{import}/take":  c.takeImport,
+		"POST /console/imports/{import}/drop":  c.dropImport,
 		"GET /console/register":                c.register,
 		"GET /console/register/list":           c.registerList,
 		"GET /console/register.xlsx":           c.registerExcel,

@@ -248,11 +248,10 @@ func (l Ledger) cell(column string, k *bot.Case) any {
 		return coded("console.outcome", k.Outcome)
 	case "officer":
 		return k.Holder
-	case "structure":
+	case "structure": // one that is not of the directory stays in the office's words
 		if s := l.Lib.Structure(k.Structure); s != nil {
 			return s.Name.In(l.Lang)
 		}
-		return k.Structure
 	}
 	value := k.Answers[column]
 	if f, ok := l.Lib.Field(column); ok && value != "" {

@@ -86,18 +86,14 @@ func (c *Console) sheet(w http.ResponseWriter, r *http.Request, who *bot.Officer
 		if !f.AskedOf(k.Answers["profile"]) && k.Answers[f.ID] == "" {
 			continue
 		}
-		v.Facts = append(v.Facts, sheetFact{Label: f.Column.In(l), Beside: f.Column.In(beside), Value: fmt.Sprint(or(ledger.cell(f.ID, k), ""))})
+		v.Facts = append(v.Facts, sheetFact{Label: f.Column.In(l), Beside: f.Column.In(beside), Value: plain(ledger.cell(f.ID, k))})
 	}
 	asked := func(c content.Column) bool {
 		_, ok := ledger.Lib.Field(c.ID)
 		return ok
 	}
 	for _, column := range ledger.Lib.Register(k.Office) {
-		value := ledger.cell(column.ID, k)
-		if t, ok := value.(time.Time); ok {
-			value = t.Format("02/01/2006")
-		}
-		text := fmt.Sprint(or(value, ""))
+		text := plain(ledger.cell(column.ID, k))
 		if asked(column) || column.ID == "reference" || column.ID == "office" || column.ID == "score" || text == "" && slices.Contains([]string{"number", "urgent", "structure"}, column.ID) {
 			continue
 		}
@@ -109,13 +105,6 @@ func (c *Console) sheet(w http.ResponseWriter, r *http.Request, who *bot.Officer
 		}
 	}
 	return c.paper(w, r, "sheet", l, v)
-}
-
-func or(value, otherwise any) any {
-	if value == nil {
-		return otherwise
-	}
-	return value
 }
 
 // A receiptView is what the person takes home: once in their language, once in French. It says nothing of why they came.

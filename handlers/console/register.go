@@ -125,14 +125,7 @@ func (c *Console) registerView(r *http.Request, who *bot.Officer) (registerView,
 		row := registerRow{ID: k.ID}
 		for _, column := range v.Columns {
 			cell := registerCell{Column: column.ID, Link: column.ID == "reference", Less: less(column.ID)}
-			switch value := l.cell(column.ID, k).(type) {
-			case time.Time:
-				cell.Text = value.Format("02/01/2006")
-			case int:
-				cell.Text = strconv.Itoa(value)
-			case string:
-				cell.Text = value
-			}
+			cell.Text = plain(l.cell(column.ID, k))
 			row.Cells = append(row.Cells, cell)
 		}
 		v.Rows = append(v.Rows, row)
@@ -150,6 +143,19 @@ func (c *Console) registerView(r *http.Request, who *bot.Officer) (registerView,
 		v.Import += "?office=" + url.QueryEscape(v.Office)
 	}
 	return v, nil
+}
+
+// plain is a cell of the register as text.
+func plain(value any) string {
+	switch value := value.(type) {
+	case time.Time:
+		return value.Format("02/01/2006")
+	case int:
+		return strconv.Itoa(value)
+	case string:
+		return value
+	}
+	return ""
 }
 
 // less reports whether a column folds away on a narrow screen.
