@@ -613,10 +613,29 @@ func (r *rowReader) code(column string, f content.Field, value string, k *Earlie
 			}
 		}
 	}
+	if column == "outcome" {
+		if code := r.outcome(value); code != "" {
+			return code, true
+		}
+	}
 	if id, ok := r.lib.Match(value, options); ok {
 		return id[strings.LastIndexByte(id, '.')+1:], true
 	}
 	return "", false
+}
+
+// outcome is the outcome whose name begins as the words do, in any gender and number: "orientées vers …".
+func (r *rowReader) outcome(value string) string {
+	first, _, _ := strings.Cut(content.Fold(value), " ")
+	for _, code := range Outcomes() {
+		for _, l := range content.Complete() {
+			name, _, _ := strings.Cut(content.Fold(r.words("console.outcome."+code, l)), " ")
+			if utf8.RuneCountInString(name) > 5 && strings.HasPrefix(first, name) {
+				return code
+			}
+		}
+	}
+	return ""
 }
 
 // words is the label or the page of an id.

@@ -294,6 +294,7 @@ func TestRights(t *testing.T) {
 	// What each gets: a status; 0 stands for a redirect to the log-in page, 303 for one onwards.
 	in := func(n int) []int { return []int{0, n, n, n, n} }
 	office := func(n int) []int { return []int{0, 403, n, n, n} }
+	list := listOf2026(t)
 	held := "held" // the case is held by Amina
 	for route, tt := range map[string]struct {
 		form  url.Values
@@ -303,7 +304,7 @@ func TestRights(t *testing.T) {
 	}{
 		"GET /console/":                                                          {want: in(200), plain: []int{303, 303}},
 		"GET /console/list":                                                      {want: in(200)},
-		"GET /console/?office=agadir":                                            {want: office(200)},
+		"GET /console/?office=agadir":                                            {want: office(200), plain: []int{303, 303}},
 		"GET /console/events":                                                    {want: in(200)},
 		"GET /console/events?office=agadir":                                      {want: office(200)},
 		"GET /console/cases/{case}":                                              {want: office(200)},
@@ -320,6 +321,14 @@ func TestRights(t *testing.T) {
 		"POST /console/cases/{case}/reopen":                                      {want: office(303), state: "closed"},
 		"GET /console/cases/{case}/sheet":                                        {want: office(200)},
 		"GET /console/cases/{case}/receipt":                                      {want: office(200)},
+		"GET /console/imports":                                                   {want: in(200)},
+		"GET /console/imports?office=agadir":                                     {want: office(200)},
+		"POST /console/imports":                                                  {want: in(422)},
+		"GET /console/imports/{import}":                                          {want: office(200)},
+		"POST /console/imports/{import}/plan":                                    {want: office(303)},
+		"POST /console/imports/{import}/take":                                    {want: office(409)}, // it has changed since
+		"POST /console/imports/{import}/drop":                                    {want: office(303)},
+		"GET /console/imports/999999":                                            {want: in(404), plain: []int{404, 404}},
 		"GET /console/register":                                                  {want: in(200)},
 		"GET /console/register?office=agadir":                                    {want: office(200)},
 		"GET /console/register/list":                                             {want: in(200)},
@@ -382,8 +391,12 @@ func TestRights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			held := &bot.Import{Office: "agadir", Officer: w.officers["karim"].ID, File: list}
+			if err := w.store.SaveImport(t.Context(), held); err != nil {
+				t.Fatal(err)
+			}
 			method, path, _ := strings.Cut(route, " ")
-			path = strings.NewReplacer("{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
+			path = strings.NewReplacer("{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID), "{import}", fmt.Sprint(held.ID)).Replace(path)
 			form := url.Values{}
 			for k, v := range tt.form {
 				form.Set(k, strings.ReplaceAll(v[0], "{who}", login))
@@ -671,6 +684,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, nobody := w.browser("latifa"), w.browser("")
+	_, imported, _ := head.upload("agadir", listOf2026(t))
 	for _, lang := range []content.Lang{content.French, content.Arabic, content.English} {
 		for _, b := range []*browser{head, nobody} {
 			if status, to, _ := b.post("/console/lang", url.Values{"lang": {string(lang)}, "back": {"/console/account"}}); status != 303 || to != "/console/account" {
@@ -691,7 +705,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 					seen[id] = true
 				}
 				for _, a := range []string{"src", "href", "action"} {
-					if v := attr(n, a); v != "" && !strings.HasPrefix(v, "/console/") && !strings.HasPrefix(v, "#") && !strings.HasPrefix(v, "tel:") {
+					if v := attr(n, a); v != "" && !strings.HasPrefix(v, "/console/") && !strings.HasPrefix(v, "?show=") && !strings.HasPrefix(v, "#") && !strings.HasPrefix(v, "tel:") {
 						t.Errorf("%s in %s: <%s %s=%q> leads elsewhere", path, lang, n.Data, a, v)
 					}
 				}
@@ -709,6 +723,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers",
 			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
+			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",
 			fmt.Sprintf("/console/cases/%d/sheet", open), fmt.Sprintf("/console/cases/%d/receipt", open), fmt.Sprintf("/console/cases/%d/receipt", closed)} {
 			check(path, head.page(path))
 		}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/xuri/excelize/v2"
+
 	"baom/bot"
 	"baom/content"
 )
@@ -305,8 +307,9 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 		if row.Column != "" {
 			column = name(row.Column)
 		}
-		if s, err := w.text("console.import.why."+row.Why, "column", column, "value", row.Value); err == nil {
-			f.Why = s
+		id := "console.import.why." + row.Why
+		if f.Why = w.lib().Label(id, w.lang); f.Why == "" {
+			f.Why = content.Plain(w.lib().Page(id, w.lang, map[string]string{"column": column, "value": row.Value}))
 		}
 	}
 	k := &bot.Case{Opened: row.Case.Opened, Closed: row.Case.Closed, State: row.Case.State, Outcome: row.Case.Outcome, Structure: row.Case.Structure,
@@ -317,6 +320,11 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 			for n, m := range v.Mapping {
 				if m.Column == column.ID {
 					text = row.Cells[n]
+				}
+			}
+			if n, err := strconv.ParseFloat(text, 64); err == nil && (column.ID == "opened" || column.ID == "closed") {
+				if day, err := excelize.ExcelDateToTime(n, v.Sheet.Date1904); err == nil {
+					text = plain(day)
 				}
 			}
 		} else {
