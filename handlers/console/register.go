@@ -134,6 +134,7 @@ func (c *Console) registerView(r *http.Request, who *bot.Officer) (registerView,
 	if len(v.Rows) == registerLimit {
 		v.Next = v.address("/console/register", last)
 	}
+	v.dropEmpty()
 	v.First = q.Before == 0
 	v.List = v.address("/console/register/list", q.Before)
 	v.Excel = v.address("/console/register.xlsx", 0)
@@ -143,6 +144,32 @@ func (c *Console) registerView(r *http.Request, who *bot.Officer) (registerView,
 		v.Import += "?office=" + url.QueryEscape(v.Office)
 	}
 	return v, nil
+}
+
+// dropEmpty leaves out the columns of which the page has nothing to show; the workbook has them all.
+func (v *registerView) dropEmpty() {
+	keep := make([]bool, len(v.Columns))
+	for _, row := range v.Rows {
+		for i, cell := range row.Cells {
+			keep[i] = keep[i] || cell.Text != ""
+		}
+	}
+	columns, rows := v.Columns, v.Rows
+	v.Columns = nil
+	for i, c := range columns {
+		if keep[i] {
+			v.Columns = append(v.Columns, c)
+		}
+	}
+	for n := range rows {
+		var cells []registerCell
+		for i, cell := range rows[n].Cells {
+			if keep[i] {
+				cells = append(cells, cell)
+			}
+		}
+		rows[n].Cells = cells
+	}
 }
 
 // plain is a cell of the register as text.
@@ -160,7 +187,7 @@ func plain(value any) string {
 
 // less reports whether a column folds away on a narrow screen.
 func less(column string) bool {
-	return !slices.Contains([]string{"reference", "opened", "last-name", "need"}, column)
+	return !slices.Contains([]string{"reference", "opened", "first-name", "last-name", "need"}, column)
 }
 
 func (c *Console) register(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
