@@ -3,9 +3,11 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
@@ -43,7 +45,7 @@ type rowView struct {
 	Label   string
 	N       int
 	Month   bot.Number // of the month that was chosen
-	Bar     int        // per cent of the longest
+	Bar     int        // of the year, in per cent of the longest
 	Months  [12]bot.Number
 	Offices []bot.Number
 }
@@ -122,18 +124,12 @@ func (c *Console) say(r *http.Request) wording {
 
 func (w wording) rows(table string, rows []bot.Row, month int) []rowView {
 	longest := 1
-	value := func(r bot.Row) int {
-		if month > 0 {
-			return r.Months[month-1].N
-		}
-		return r.N
-	}
 	for _, r := range rows {
-		longest = max(longest, value(r))
+		longest = max(longest, r.N)
 	}
 	list := make([]rowView, len(rows))
 	for i, r := range rows {
-		list[i] = rowView{Label: w.code(table, r.Code), N: r.N, Bar: 100 * value(r) / longest, Months: r.Months, Offices: r.Offices}
+		list[i] = rowView{Label: w.code(table, r.Code), N: r.N, Bar: 100 * r.N / longest, Months: r.Months, Offices: r.Offices}
 		if month > 0 {
 			list[i].Month = r.Months[month-1]
 		}
@@ -179,7 +175,7 @@ func (w wording) rated(f *bot.Figures) []ratedView {
 			list = append(list, ratedView{w.label(title), rows})
 		}
 	}
-	line := func(name string, m bot.Mean) [3]string { return [3]string{name, strconv.Itoa(m.N), mark(m.Mean)} }
+	line := func(name string, m bot.Mean) [3]string { return [3]string{name, strconv.Itoa(m.N), w.mark(m.Mean)} }
 	var months, needs, offices [][3]string
 	for i, m := range f.Ratings.Months {
 		if !m.Hidden && m.N > 0 {
@@ -198,7 +194,14 @@ func (w wording) rated(f *bot.Figures) []ratedView {
 	return list
 }
 
-func mark(m float64) string { return strconv.FormatFloat(m, 'f', 1, 64) }
+// mark is a mean mark, with the comma of the language.
+func (w wording) mark(m float64) string {
+	s := strconv.FormatFloat(m, 'f', 1, 64)
+	if w.lang == content.French {
+		return strings.Replace(s, ".", ",", 1)
+	}
+	return s
+}
 
 // chart draws the months, in the direction of the language.
 func (w wording) chart(f *bot.Figures, month int) chart {
@@ -281,12 +284,12 @@ func (w wording) writeFigures(out *bytes.Buffer, v figuresView) error {
 	b.add([]any{w.label("console.figures.note")})
 	b.add(nil)
 	if v.Ratings.N > 0 {
-		b.add([]any{w.label("console.score"), v.Ratings.N, mark(v.Ratings.Mean)})
+		b.add([]any{w.label("console.score"), v.Ratings.N, oneDecimal(v.Ratings.Mean)})
 		for _, t := range v.RatedBy {
 			b.add([]any{t.Title})
 			for _, row := range t.Rows {
 				n, _ := strconv.Atoi(row[1])
-				m, _ := strconv.ParseFloat(row[2], 64)
+				m, _ := strconv.ParseFloat(strings.Replace(row[2], ",", ".", 1), 64)
 				b.add([]any{row[0], n, m})
 			}
 		}
@@ -304,6 +307,8 @@ func (w wording) writeFigures(out *bytes.Buffer, v figuresView) error {
 	}
 	return nil
 }
+
+func oneDecimal(m float64) float64 { return math.Round(m*10) / 10 }
 
 func (w wording) tableSheet(f *excelize.File, t tableView, v figuresView) error {
 	name := sheetName(t.Title)
@@ -359,6 +364,8 @@ func sheetName(s string) string {
 // span is how long something took.
 func (w wording) span(d time.Duration) (string, error) {
 	switch {
+	case d < time.Minute:
+		return w.text("console.since.now")
 	case d < time.Hour:
 		return w.text("console.since.minutes", "n", int(d.Minutes()))
 	case d < 48*time.Hour:

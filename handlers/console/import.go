@@ -145,7 +145,7 @@ type valuesView struct {
 type wordView struct {
 	Key, Word string
 	Rows      int
-	Suggest   string
+	Maybe     string // what it may mean, for the officer to judge
 }
 
 type choiceView struct{ Code, Label string }
@@ -208,7 +208,7 @@ func (c *Console) fillImport(r *http.Request, v *importView) {
 	for n, h := range v.Sheet.Headings {
 		m := mappingView{Key: content.Fold(h), Heading: h, Column: v.Plan.Columns[content.Fold(h)]}
 		for _, row := range v.Sheet.Rows {
-			if m.Sample = row.Cells[n]; m.Sample != "" {
+			if m.Sample = v.stored(m.Column, row.Cells[n]); m.Sample != "" {
 				break
 			}
 		}
@@ -280,7 +280,9 @@ func (w wording) unknown(column content.Column, words map[string]int) valuesView
 		v.Words = v.Words[:most]
 	}
 	for i := range v.Words {
-		v.Words[i].Suggest = bot.Suggest(w.lib(), column.ID, v.Words[i].Word)
+		if code := bot.Suggest(w.lib(), column.ID, v.Words[i].Word); code != "" {
+			v.Words[i].Maybe = w.meaning(column.ID, code)
+		}
 	}
 	return v
 }
@@ -309,7 +311,7 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 		}
 		id := "console.import.why." + row.Why
 		if f.Why = w.lib().Label(id, w.lang); f.Why == "" {
-			f.Why = content.Plain(w.lib().Page(id, w.lang, map[string]string{"column": column, "value": row.Value}))
+			f.Why = content.Plain(w.lib().Page(id, w.lang, map[string]string{"column": column, "value": isolated(row.Value)}))
 		}
 	}
 	k := &bot.Case{Opened: row.Case.Opened, Closed: row.Case.Closed, State: row.Case.State, Outcome: row.Case.Outcome, Structure: row.Case.Structure,
@@ -319,12 +321,7 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 		if row.Fate == bot.FateFaulty {
 			for n, m := range v.Mapping {
 				if m.Column == column.ID {
-					text = row.Cells[n]
-				}
-			}
-			if n, err := strconv.ParseFloat(text, 64); err == nil && (column.ID == "opened" || column.ID == "closed") {
-				if day, err := excelize.ExcelDateToTime(n, v.Sheet.Date1904); err == nil {
-					text = plain(day)
+					text = v.stored(column.ID, row.Cells[n])
 				}
 			}
 		} else {
@@ -334,6 +331,19 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 	}
 	return f
 }
+
+// stored is a cell as people wrote it: a day that is stored as a number is shown as a day.
+func (v *importView) stored(column, text string) string {
+	if n, err := strconv.ParseFloat(text, 64); err == nil && (column == "opened" || column == "closed") {
+		if day, err := excelize.ExcelDateToTime(n, v.Sheet.Date1904); err == nil {
+			return plain(day)
+		}
+	}
+	return text
+}
+
+// isolated keeps the direction of what stands in a file from the sentence around it.
+func isolated(s string) string { return "\u2068" + s + "\u2069" }
 
 // planImport remembers how the office's columns and words are read.
 func (c *Console) planImport(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {

@@ -159,6 +159,9 @@ func (c *Console) receipt(w http.ResponseWriter, r *http.Request, who *bot.Offic
 func (c *Console) receiptIn(k *bot.Case, o *content.Office, l content.Lang) receiptHalf {
 	lib := c.Lib()
 	page := func(id string) string {
+		if s := lib.Label("receipt."+id, l); s != "" {
+			return s
+		}
 		return strings.TrimSpace(content.Plain(lib.Page("receipt."+id, l, map[string]string{"office": o.Name.In(l), "reference": k.Reference})))
 	}
 	h := receiptHalf{Lang: l, Title: page("title"), Name: page("office"), Address: o.Address.In(l), Hours: o.HoursText(l), Day: k.Opened.In(c.Location).Format("02/01/2006"),

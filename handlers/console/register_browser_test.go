@@ -15,6 +15,7 @@ import (
 
 	"baom/bot"
 	"baom/content"
+	"baom/flows"
 )
 
 // choose puts a file into a form's field.
@@ -37,6 +38,7 @@ func TestBrowserRegister(t *testing.T) {
 		name := fmt.Sprintf("%s-%d", tt.lang, tt.width)
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			w.past()
 			w.month()
 			tab := openBrowser(t, tt.width, tt.height)
 			run(t, tab, chromedp.Navigate(w.url+"/console/"), chromedp.WaitVisible(`[name=passphrase]`),
@@ -77,6 +79,29 @@ func (w *world) month() {
 	}
 }
 
+// past fills earlier months with cases of the office's earlier list.
+func (w *world) past() {
+	w.t.Helper()
+	i := &bot.Import{Office: "agadir", Officer: w.officers["karim"].ID, File: []byte("x")}
+	if err := w.store.SaveImport(w.t.Context(), i); err != nil {
+		w.t.Fatal(err)
+	}
+	var list []bot.Earlier
+	for back, n := range []int{0, 28, 21, 17, 9, 0, 11, 14} {
+		now := time.Now().In(w.zone)
+		day := time.Date(now.Year(), now.Month()-time.Month(back), 1, 0, 0, 0, 0, w.zone)
+		for j := range n {
+			list = append(list, bot.Earlier{Opened: day, Closed: day.AddDate(0, 0, 1), State: bot.StateClosed, Outcome: []string{"informed", "accompanied"}[j%2], Lang: content.French,
+				Answers: map[string]string{"need": []string{"A1", "D1", "E2", "A1"}[j%4], "profile": []string{"rpt", "mdm"}[j%5/4], "nationality": []string{"SN", "GN", "CI"}[j%3], "gender": []string{"f", "m", "m"}[j%3],
+					"commune": "agadir", "age": []string{"25-34", "18-24"}[j%2]}})
+		}
+	}
+	n := uint64(0)
+	if err := w.store.TakeOver(w.t.Context(), i.ID, list, func() string { n++; return flows.Reference("AH", n*104729) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func registerDay(t *testing.T, w *world, tab context.Context, name string) {
 	run(t, tab, chromedp.Navigate(w.url+"/console/register"), chromedp.WaitVisible(`#rows`), script(`window.before = true`))
 	fresh := w.arrive(arrival{words: "Je viens d'arriver.", answers: map[string]string{"profile": "rpt", "need": "A3", "first-name": "Ibrahima", "last-name": "Sow"}})
@@ -105,7 +130,7 @@ func registerDay(t *testing.T, w *world, tab context.Context, name string) {
 	shoot(t, tab, name+"-7-take")
 	run(t, tab, chromedp.Click(`section.card button.main`), chromedp.WaitVisible(`.done[data-done=imported]`))
 	shoot(t, tab, name+"-8-taken")
-	n := 0
+	n := -100 // of earlier months
 	for k, err := range w.store.List(t.Context(), bot.Selection{}) {
 		if err != nil {
 			t.Fatal(err)

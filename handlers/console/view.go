@@ -141,7 +141,7 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
-		"foldable": less, "span": w.span, "mark": mark,
+		"foldable": less, "span": w.span, "mark": w.mark,
 		"inc": func(i int) int { return i + 1 },
 	}
 }
