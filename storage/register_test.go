@@ -56,6 +56,8 @@ func TestImportedAreSealed(t *testing.T) {
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	db, redis := storagetest.Env(t)
 	s := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis, Now: func() time.Time { return at }})
+	receive(t, s, entry("somebody", 1, "bonjour")) // so that Redis holds something too
+	drain(t, s, echo)
 	day := time.Date(2026, 3, 12, 0, 0, 0, 0, time.UTC)
 	takeOver(t, s, "agadir",
 		earlier(day, map[string]string{"last-name": "Traoré", "first-name": "Mariam", "phone": "+212612345678", "nationality": "ML", "gender": "f", "need": "A1", "structure": "chez Traoré"}),
