@@ -29,6 +29,7 @@ type config struct {
 	TelegramSecret string `env:"TELEGRAM_SECRET" secret:"yes" help:"the webhook's secret token"`
 	WhatsApp       string `env:"WHATSAPP" envDefault:"off" help:"off or on"`
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
+	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
 	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 
@@ -133,6 +134,7 @@ func (c *config) faults() []error {
 		}
 	}
 	oneOf("TELEGRAM_MODE", c.TelegramMode, "poll", "webhook")
+	oneOf("SEARCH_LEARNS", c.SearchLearns, "on", "off")
 	oneOf("WHATSAPP", c.WhatsApp, "off", "on")
 	if c.WhatsApp == "on" {
 		fault("WHATSAPP", "this version does not carry WhatsApp yet: leave it off")
