@@ -153,7 +153,31 @@ func (b *Bot) Take(s flows.Session, e Entry) (t Turn) {
 		in.Slots = map[string]string{"lost": "yes"}
 	}
 	session, effects := book.Step(s, in)
-	return gather(session, effects, now)
+	t = gather(session, effects, now)
+	b.speak(book.Library(), effects, &t)
+	return t
+}
+
+// speak adds the recordings of answers to the messages that have one. A recording that cannot be read is left out: the
+// words say the same.
+func (b *Bot) speak(lib *content.Library, effects []flows.Effect, t *Turn) {
+	i := -1
+	for _, effect := range effects {
+		say, ok := effect.(flows.Say)
+		if !ok {
+			continue
+		}
+		i++
+		if say.Audio == "" {
+			continue
+		}
+		data, err := lib.Answer(say.Audio).Audio(t.Session.Lang)
+		if err != nil {
+			b.Log.Warn("a recording cannot be read", "answer", say.Audio, "error", err)
+			continue
+		}
+		t.Send[i].Media = &Media{Kind: flows.Voice, Mime: "audio/ogg; codecs=opus", Size: int64(len(data)), Data: data, State: MediaReady}
+	}
 }
 
 // gather turns the effects of a step into what the journal commits.

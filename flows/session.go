@@ -92,7 +92,8 @@ type Say struct {
 	Page    string // the page it was made from, for tests and the transcript
 	Text    string
 	Choices []content.Option
-	Card    *Card // what the channel may show beside the words, as its own kind of thing
+	Card    *Card  // what the channel may show beside the words, as its own kind of thing
+	Audio   string // id of the answer whose recording goes before the words, in the session's language
 }
 
 // A Card is a place or service as a telephone can keep it: a point on its map, a number it can call. The words it goes

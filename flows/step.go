@@ -28,9 +28,10 @@ type step struct {
 	s     Session
 	in    Input
 	out   []Effect
-	back  bool // we are walking backwards through a form
-	spoke bool // the read that yielded the event has spoken already
-	said  int  // how often something was said or relayed
+	back  bool         // we are walking backwards through a form
+	spoke bool         // the read that yielded the event has spoken already
+	said  int          // how often something was said or relayed
+	maybe content.Lang // a language that the person may have changed to: offered with the next choices
 }
 
 // Step is the dialogue: what one input changes and causes. It is total and pure: every session and every input give a
@@ -66,8 +67,8 @@ func join(effects []Effect) []Effect {
 			out = append(out, e)
 			continue
 		}
-		if last >= 0 && say.Card == nil {
-			if before := out[last].(Say); before.Choices == nil && before.Card == nil && len(before.Text)+len(say.Text) <= maxJoined {
+		if last >= 0 && say.Card == nil && say.Audio == "" {
+			if before := out[last].(Say); before.Choices == nil && before.Card == nil && before.Audio == "" && len(before.Text)+len(say.Text) <= maxJoined {
 				say.Text, say.Page = before.Text+"\n\n"+say.Text, before.Page+" "+say.Page
 				out[last] = say
 				continue
@@ -406,13 +407,19 @@ func (t *step) read(by func(Read) string) bool {
 	return false
 }
 
-// follow changes to the language the person has changed to, when that is sure and they have not chosen one by button.
+// follow changes to the language the person has changed to, when that is sure and they have not chosen one by button; when
+// it is not sure, that language is offered with the next choices.
 func (t *step) follow() {
 	if t.s.Slots["lang.by"] == "button" || len(strings.Fields(t.in.Text)) < 3 {
 		return
 	}
-	if l, sure := recognise(t.in.Text); sure && l != t.s.Lang {
+	tag, confidence := content.Identify(t.in.Text)
+	switch l := langOf(tag); {
+	case tag == "" || l == t.s.Lang:
+	case confidence >= sureOfLanguage:
 		t.speak(l, "words")
+	case confidence >= maybeLanguage:
+		t.maybe = l
 	}
 }
 
@@ -587,6 +594,11 @@ func (t *step) say(page string, slots map[string]string, choices []content.Optio
 }
 
 func (t *step) tell(page, text string, choices []content.Option) {
+	if t.maybe != "" && len(choices) > 0 {
+		if id := "lang." + string(t.maybe); !slices.ContainsFunc(choices, func(o content.Option) bool { return o.ID == id }) {
+			choices = append(choices, t.option(id, ""))
+		}
+	}
 	if len(choices) > 0 {
 		t.s.Options = make([]string, len(choices))
 		for i, c := range choices {
@@ -666,8 +678,12 @@ func langOf(tag string) content.Lang {
 	return content.French
 }
 
-// sureOfLanguage is the confidence from which a recognised language is taken without asking.
-const sureOfLanguage = 0.85
+// sureOfLanguage is the confidence from which a recognised language is taken without asking, maybeLanguage that from which
+// it is offered.
+const (
+	sureOfLanguage = 0.85
+	maybeLanguage  = 0.6
+)
 
 // asks reports whether a text is a question by its mark.
 func asks(text string) bool { return strings.ContainsAny(text, "?؟") }
