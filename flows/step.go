@@ -332,10 +332,11 @@ func (t *step) words() {
 	t.miss()
 }
 
-// inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, and "j'ai une
-// question sur ma pension" is the question.
+// inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, "j'ai une
+// question sur ma pension" is the question, and so is "allez-vous donner mes données à la police".
 func inPassing(id, text string) bool {
-	return (id == "skip" || id == "menu.ask") && len(strings.Fields(text)) > 3
+	n := len(strings.Fields(text))
+	return (id == "skip" || id == "menu.ask") && n > 3 || id == "menu.data" && n > 4
 }
 
 // menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.
@@ -343,7 +344,8 @@ func (t *step) menuWords() (id string, ok bool) {
 	if t.takesWords("words", "name") {
 		return "", false
 	}
-	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.orient", "menu.officer", "menu.data"})
+	id, ok = t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.orient", "menu.officer", "menu.data"})
+	return id, ok && !inPassing(id, t.in.Text)
 }
 
 // takesWords reports whether the question takes whatever a person writes, be it a field of one of the kinds.
