@@ -193,7 +193,7 @@ func (lib *Library) OfficesOf(text string) (ids []string) {
 	for _, o := range lib.offices {
 		for _, name := range o.Province {
 			name = Fold(name)
-			if _, commune := lib.places.office[name]; name == "" || commune && !meant {
+			if name == "" || !meant && lib.isCommune(name) {
 				continue
 			}
 			if strings.Contains(said, " "+name+" ") {
@@ -203,4 +203,18 @@ func (lib *Library) OfficesOf(text string) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// isCommune reports whether a folded name is that of a commune.
+func (lib *Library) isCommune(name string) bool {
+	called := func(t Text) bool {
+		for _, n := range t {
+			if Fold(n) == name {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(lib.offices, func(o Office) bool { return called(o.Name) }) ||
+		slices.ContainsFunc(lib.communes, func(c Commune) bool { return called(c.Name) })
 }

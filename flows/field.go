@@ -254,6 +254,12 @@ func (Place) press(t *step, id string) string {
 	if t.b.lib.Office(after(id)) == nil || id != "commune."+after(id) {
 		return ""
 	}
+	if t.in.Text != "" { // the name was written: it may have been that of a province
+		if ids := t.b.lib.OfficesOf(t.in.Text); len(ids) > 1 {
+			t.set("place.among", strings.Join(ids, " "))
+			return "several places"
+		}
+	}
 	t.set("place", after(id))
 	t.set("place.km", "")
 	return "placed"
