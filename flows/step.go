@@ -664,6 +664,9 @@ func recognise(text string) (content.Lang, bool) {
 		return "", false
 	}
 	tag, confidence := content.Identify(text)
+	if arabic := tag == "ar" || tag == "ary"; arabic && confidence < sureOfLanguage && confidence >= maybeLanguage/2 {
+		return content.Arabic, true // one of the two: who speaks Darija reads Arabic
+	}
 	return langOf(tag), tag != "" && confidence >= sureOfLanguage
 }
 
