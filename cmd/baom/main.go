@@ -62,9 +62,12 @@ func commands() []command {
 
 // run is main without the process: it returns the exit status, 0 for success, 1 for a failure, 2 for wrong usage.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	return (&program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		p.help(stdout)
+		p.help(p.stdout)
 		if len(args) == 0 {
 			return 2
 		}
@@ -76,7 +79,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		for _, c := range commands() {
 			names = append(names, c.name)
 		}
-		fmt.Fprintf(stderr, "baom: there is no command %q; did you mean %q? `baom help` lists them.\n", args[0], nearest(args[0], names))
+		fmt.Fprintf(p.stderr, "baom: there is no command %q; did you mean %q? `baom help` lists them.\n", args[0], nearest(args[0], names))
 		return 2
 	}
 	c := commands()[i]
@@ -87,10 +90,10 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "baom %s: %v\nusage: baom %s %s\n", c.name, strings.TrimPrefix(err.Error(), "usage: "), c.name, c.args)
+		fmt.Fprintf(p.stderr, "baom %s: %v\nusage: baom %s %s\n", c.name, strings.TrimPrefix(err.Error(), "usage: "), c.name, c.args)
 		return 2
 	}
-	fmt.Fprintf(stderr, "baom %s: %v\n", c.name, err)
+	fmt.Fprintf(p.stderr, "baom %s: %v\n", c.name, err)
 	return 1
 }
 

@@ -87,7 +87,7 @@ func showLink(w io.Writer, link bot.Link) {
 
 // blocks draws a QR for a terminal, two rows of it to a line, dark on light whatever the terminal's colours.
 func blocks(code *qr.Code) string {
-	const light, dark = "\x1b[97;107m", "\x1b[30;107m"
+	const dark = "\x1b[30;107m"
 	const quiet = 2 // modules around it
 	var out strings.Builder
 	for y := -quiet; y < code.Size+quiet; y += 2 {
