@@ -36,6 +36,10 @@ func (w *WhatsApp) Pair(ctx context.Context, phone string, show func(bot.Link)) 
 		return err
 	}
 	held, release, ok, err := w.hold(ctx)
+	for tries := 0; err == nil && !ok && tries < 20; tries++ { // somebody may just be letting go of it
+		sleep(ctx, 100*time.Millisecond)
+		held, release, ok, err = w.hold(ctx)
+	}
 	if err != nil || !ok {
 		if err == nil {
 			err = ErrBusy

@@ -123,6 +123,15 @@ func (p *Person) Voice(to *Account, ogg []byte) string {
 	})
 }
 
+// Image sends a photo with a caption.
+func (p *Person) Image(to *Account, jpeg []byte, caption string) string {
+	p.srv.t.Helper()
+	return p.File(to, jpeg, whatsmeow.MediaImage, func(up whatsmeow.UploadResponse) *waE2E.Message {
+		return &waE2E.Message{ImageMessage: &waE2E.ImageMessage{URL: &up.URL, DirectPath: &up.DirectPath, MediaKey: up.MediaKey, FileEncSHA256: up.FileEncSHA256,
+			FileSHA256: up.FileSHA256, FileLength: &up.FileLength, Mimetype: proto.String("image/jpeg"), Caption: &caption}}
+	})
+}
+
 // Document sends a document with a name.
 func (p *Person) Document(to *Account, data []byte, mime, name string) string {
 	p.srv.t.Helper()
@@ -177,8 +186,8 @@ func Text(m *events.Message) string {
 	return ""
 }
 
-// next is the first message that was not read yet, or nil.
-func (p *Person) next() *events.Message {
+// Next reads the first message that was not read yet; nil if there is none.
+func (p *Person) Next() *events.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.read == len(p.seen) {
@@ -192,7 +201,7 @@ func (p *Person) next() *events.Message {
 func (p *Person) Read() (m *events.Message) {
 	p.srv.t.Helper()
 	p.srv.Until("a message comes", func() bool {
-		m = p.next()
+		m = p.Next()
 		return m != nil
 	})
 	return m
@@ -203,7 +212,7 @@ func (p *Person) Expect(words string) *events.Message {
 	p.srv.t.Helper()
 	var passed []string
 	for deadline := time.Now().Add(p.srv.Patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		for m := p.next(); m != nil; m = p.next() {
+		for m := p.Next(); m != nil; m = p.Next() {
 			if strings.Contains(Text(m), words) {
 				return m
 			}
