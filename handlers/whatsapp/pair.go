@@ -132,14 +132,11 @@ func (w *WhatsApp) pair(ctx context.Context, phone string, show func(bot.Link)) 
 	return errors.New("nobody scanned the code in time")
 }
 
-// afterPairing is how long the new device stays online, so that the telephone can hand over what it wants to.
-const afterPairing = 2 * time.Second
-
 // welcomed waits until the new device is online.
 func (w *WhatsApp) welcomed(ctx context.Context, connected <-chan struct{}) error {
 	select {
 	case <-connected:
-		sleep(ctx, afterPairing)
+		sleep(ctx, w.Linger)
 		return nil
 	case <-ctx.Done():
 		return errors.New("the telephone is paired, but WhatsApp did not let the new device in in time: it is tried again")

@@ -62,6 +62,7 @@ type Config struct {
 	Hint  func(content.Lang) string // the words under a numbered menu; nil: none
 	Polls bool                      // a poll beside the numbers, where there are at most twelve choices
 
+	Linger    time.Duration // how long a device stays online after its pairing, so that the telephone can hand over what it wants to
 	Pause     time.Duration // between a person's message and the answer, and between two messages to the same person
 	PerMinute int           // messages to everybody together; 0: as fast as it goes
 

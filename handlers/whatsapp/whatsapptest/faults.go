@@ -169,3 +169,14 @@ func (s *Server) Confused() bool {
 	defer s.mu.Unlock()
 	return len(s.unknown) > 0
 }
+
+// Later delivers a stanza that was held back, after what is being delivered now.
+func (s *Server) Later(to types.JID, n *Node) {
+	time.AfterFunc(10*time.Millisecond, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if d := s.device(to); d != nil {
+			d.push(*n)
+		}
+	})
+}

@@ -29,19 +29,25 @@ type Person struct {
 	evts []any             // everything else that came
 }
 
-// NewStore is an empty store in memory, as a telephone's or a program's. It ends with the test.
-func (s *Server) NewStore() *sqlstore.Container {
+// NewDB is an empty database in memory, of SQLite, in which a telephone or a program keeps its keys. It ends with the test.
+func (s *Server) NewDB() *sql.DB {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", "file:"+randHex(8)+"?mode=memory&cache=shared&_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	c := sqlstore.NewWithDB(db, "sqlite3", nil)
+	s.t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// NewStore is an empty store of whatsmeow's.
+func (s *Server) NewStore() *sqlstore.Container {
+	s.t.Helper()
+	c := sqlstore.NewWithDB(s.NewDB(), "sqlite3", nil)
 	if err := c.Upgrade(context.Background()); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { c.Close() })
 	return c
 }
 
