@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	signal "go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -38,8 +39,31 @@ type ending struct {
 	pause time.Duration
 }
 
-// nameDevice sets what the office's telephone shows under "Linked devices". whatsmeow keeps it in a variable.
-var nameDevice = sync.OnceFunc(func() { store.DeviceProps.Os = proto.String("BAOM") })
+// nameDevice sets what the office's telephone shows under "Linked devices", and silences the encryption's own log, which
+// goes to the standard output. Both are variables of theirs.
+var nameDevice = sync.OnceFunc(func() {
+	store.DeviceProps.Os = proto.String("BAOM")
+	var quiet signal.Loggable = silence{}
+	signal.Setup(&quiet)
+})
+
+// silence says nothing. What matters of it whatsmeow reports.
+type silence struct{}
+
+// Debug implements signal.Loggable.
+func (silence) Debug(string, string) {}
+
+// Info implements signal.Loggable.
+func (silence) Info(string, string) {}
+
+// Warning implements signal.Loggable.
+func (silence) Warning(string, string) {}
+
+// Error implements signal.Loggable.
+func (silence) Error(string, string) {}
+
+// Configure implements signal.Loggable.
+func (silence) Configure(string) {}
 
 // client is a client of whatsmeow, set for durability: see the package's comment.
 func (w *WhatsApp) client(ctx context.Context, dev *store.Device) *whatsmeow.Client {

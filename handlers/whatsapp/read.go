@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"mime"
+	"path"
 	"strings"
 
 	"go.mau.fi/whatsmeow"
@@ -162,23 +163,28 @@ func (w *WhatsApp) attachment(m *waE2E.Message, info *types.MessageInfo) *bot.Me
 	if err == nil {
 		media.Ref, err = json.Marshal(fileRef{info.ID, info.Chat.String(), raw})
 	}
-	if err != nil || media.Size > bot.MaxMedia || !taken(media.Kind, media.Mime) {
+	if err != nil || media.Size > bot.MaxMedia || !taken(media) {
 		media.State, media.Ref = bot.MediaLost, nil
 	}
 	return media
 }
 
-// taken reports whether files of a sort are taken: what an officer can look at, and nothing that runs.
-func taken(kind flows.Kind, mime string) bool {
-	top, sub, _ := strings.Cut(strings.ToLower(mime), "/")
+// taken reports whether a file is of a sort that is taken: what an officer can look at, and nothing that runs. A document
+// of no sort is what the end of its name says.
+func taken(m *bot.Media) bool {
+	kind := strings.ToLower(m.Mime)
+	if kind == "application/octet-stream" {
+		kind, _, _ = mime.ParseMediaType(mime.TypeByExtension(path.Ext(m.Name)))
+	}
+	top, sub, _ := strings.Cut(kind, "/")
 	switch top {
 	case "image", "audio", "video":
 		return sub != "svg+xml" // an image that can run
 	case "text":
-		return kind == flows.Document && (sub == "plain" || sub == "csv" || sub == "vcard" || sub == "x-vcard" || sub == "rtf")
+		return m.Kind == flows.Document && (sub == "plain" || sub == "csv" || sub == "vcard" || sub == "x-vcard" || sub == "rtf")
 	case "application":
-		return kind == flows.Document && (sub == "pdf" || sub == "msword" || sub == "rtf" || sub == "vnd.ms-excel" || sub == "vnd.ms-powerpoint" ||
-			strings.HasPrefix(sub, "vnd.openxmlformats-officedocument.") || strings.HasPrefix(sub, "vnd.oasis.opendocument.") || sub == "octet-stream")
+		return m.Kind == flows.Document && (sub == "pdf" || sub == "msword" || sub == "rtf" || sub == "vnd.ms-excel" || sub == "vnd.ms-powerpoint" ||
+			strings.HasPrefix(sub, "vnd.openxmlformats-officedocument.") || strings.HasPrefix(sub, "vnd.oasis.opendocument."))
 	}
 	return false
 }

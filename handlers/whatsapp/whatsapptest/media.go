@@ -1,6 +1,7 @@
 package whatsapptest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -90,4 +91,17 @@ func (s *Server) putUpAgain(d *device, n *Node) {
 	}
 	d.push(Node{Tag: "notification", Attrs: Attrs{"id": id, "type": "mediaretry", "from": types.ServerJID, "t": now()},
 		Content: append([]Node{{Tag: "rmr", Attrs: Attrs{"jid": jidAttr(&rmr, "jid"), "from_me": str(rmr.Attrs["from_me"])}}}, answer...)})
+}
+
+// SpoilFiles changes a byte in every file that was sent until now, on telephones too.
+func (s *Server) SpoilFiles() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, files := range []map[string][]byte{s.blobs, s.lost} {
+		for token, b := range files {
+			b = bytes.Clone(b)
+			b[0] ^= 0xff
+			files[token] = b
+		}
+	}
 }

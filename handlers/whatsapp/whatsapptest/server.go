@@ -162,9 +162,11 @@ func (s *Server) Attach(cli *whatsmeow.Client) *whatsmeow.Client {
 // Until waits until something holds.
 func (s *Server) Until(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(s.Patience); !holds(); time.Sleep(2 * time.Millisecond) {
+	pause := time.Millisecond
+	for deadline := time.Now().Add(s.Patience); !holds(); pause = min(pause*5/4, 20*time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("waited in vain until %s", what)
 		}
+		time.Sleep(pause)
 	}
 }
