@@ -209,7 +209,7 @@ func (l *line) quote(e *bot.Entry, c *waE2E.ContextInfo) {
 		e.Input.Quote = "[" + string(kindOf(c.GetQuotedMessage())) + "]"
 	}
 	who, _ := types.ParseJID(c.GetParticipant())
-	if who.User != l.Store.GetJID().User && who.User != l.Store.GetLID().User {
+	if who.User != l.own.User && who.User != l.lid.User {
 		return
 	}
 	if n, ok := content.ReadNumber(e.Input.Text); ok {

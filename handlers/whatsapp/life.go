@@ -28,6 +28,10 @@ type line struct {
 	receive receiver
 	over    chan ending // takes the first thing that ends the line
 
+	// The device's names and key: whatsmeow takes them from its store where it is logged out, whoever reads them then.
+	own, lid types.JID
+	identity [32]byte
+
 	mu      sync.Mutex
 	retries map[types.MessageID]chan *events.MediaRetry // who waits for a file to be put up again
 	live    map[string]time.Time                        // by peer: the first fix of a live location
@@ -92,17 +96,25 @@ func (w *WhatsApp) carry(held context.Context, dev *store.Device, receive receiv
 		return time.Minute
 	}
 	ctx, end := context.WithCancel(held)
-	l := &line{Client: w.client(ctx, dev), ctx: ctx, receive: receive, over: make(chan ending, 1),
+	// whatsmeow has a data race where its context ends before it is disconnected: it gets one that ends after.
+	wire, cut := context.WithCancel(context.WithoutCancel(held))
+	l := &line{Client: w.client(wire, dev), ctx: ctx, receive: receive, over: make(chan ending, 1), own: *dev.ID, lid: dev.LID, identity: *dev.IdentityKey.Pub,
 		retries: map[types.MessageID]chan *events.MediaRetry{}, live: map[string]time.Time{}}
 	l.AddEventHandlerWithSuccessStatus(func(e any) bool { return w.event(l, e) })
 	w.line.Store(l)
 	hangUp := sync.OnceFunc(func() {
 		w.line.Store(nil)
 		end()
+		hanging := time.AfterFunc(3*time.Second, cut) // on an attempt to connect
 		l.Disconnect()
+		hanging.Stop()
+		cut()
 	})
 	defer hangUp()
-	if err := l.Connect(); err != nil {
+	stop := context.AfterFunc(held, cut)
+	err := l.Connect()
+	stop()
+	if err != nil {
 		w.Log.Warn("whatsapp: cannot connect", "error", fmt.Sprintf("%T", err))
 		return 10 * time.Second
 	}
@@ -113,6 +125,9 @@ func (w *WhatsApp) carry(held context.Context, dev *store.Device, receive receiv
 		e.link.Number = number
 		w.stand(context.WithoutCancel(held), e.link)
 		w.Log.Error("whatsapp: the line has ended", "state", string(e.link.State), "code", e.link.Code, "again in", e.pause.String())
+		for tries := 0; l.IsConnected() && tries < 100; tries++ { // WhatsApp closes first: whatsmeow has a data race else
+			sleep(ctx, 10*time.Millisecond)
+		}
 		hangUp()
 		if e.link.State != bot.LinkLoggedOut { // the line stays ours, so that no other process tries too soon
 			sleep(held, e.pause)
@@ -148,20 +163,22 @@ func (w *WhatsApp) event(l *line, e any) (ok bool) {
 			}
 		}
 	case *events.Connected:
-		w.stand(l.ctx, bot.Link{State: bot.LinkConnected, Number: "+" + l.Store.GetJID().User})
+		w.stand(l.ctx, bot.Link{State: bot.LinkConnected, Number: "+" + l.own.User})
 		w.available(l)
 	case *events.PushNameSetting:
 		w.available(l)
 	case *events.Disconnected:
-		w.stand(l.ctx, bot.Link{State: bot.LinkConnecting, Number: "+" + l.Store.GetJID().User})
+		w.stand(l.ctx, bot.Link{State: bot.LinkConnecting, Number: "+" + l.own.User})
 	default:
-		l.ended(w.Now(), e)
+		if l.ended(w.Now(), e) {
+			w.line.CompareAndSwap(l, nil) // nothing is sent any more
+		}
 	}
 	return true
 }
 
-// ended notes what ends a line, if it is one of the things that do.
-func (l *line) ended(now time.Time, e any) {
+// ended notes what ends a line, and reports whether it is one of the things that do.
+func (l *line) ended(now time.Time, e any) bool {
 	var end ending
 	switch e := e.(type) {
 	case *events.LoggedOut:
@@ -178,12 +195,13 @@ func (l *line) ended(now time.Time, e any) {
 	case *events.ConnectFailure:
 		end = ending{bot.Link{State: bot.LinkRefused, Code: int(e.Reason)}, afterRefused}
 	default:
-		return
+		return false
 	}
 	select {
 	case l.over <- end:
 	default:
 	}
+	return true
 }
 
 // available shows the number as online, without which nobody sees it type. It takes a name, which the telephone tells some

@@ -82,7 +82,7 @@ func address(peer string) (types.JID, error) {
 
 // may is an error where the peer has never written to this number since it was paired.
 func (w *WhatsApp) may(ctx context.Context, l *line, to types.JID) error {
-	if w.chats.heard(l.Store.GetJID(), to) {
+	if w.chats.heard(l.own, to) {
 		return nil
 	}
 	names := []types.JID{to}
@@ -94,7 +94,7 @@ func (w *WhatsApp) may(ctx context.Context, l *line, to types.JID) error {
 	}
 	var wrote bool
 	if err == nil {
-		wrote, err = w.wrote(ctx, l.Store.GetJID(), names...)
+		wrote, err = w.wrote(ctx, l.own, names...)
 	}
 	switch {
 	case err != nil:
@@ -102,7 +102,7 @@ func (w *WhatsApp) may(ctx context.Context, l *line, to types.JID) error {
 	case !wrote:
 		return &bot.SendError{Permanent: true, Why: "la personne n'a pas encore écrit à ce numéro WhatsApp", Err: errors.New("we never write first")}
 	}
-	w.chats.hear(l.Store.GetJID(), to)
+	w.chats.hear(l.own, to)
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (w *WhatsApp) may(ctx context.Context, l *line, to types.JID) error {
 // to count its rows anew.
 func (l *line) messageID(row int64, part int) types.MessageID {
 	h := sha256.New()
-	h.Write(l.Store.IdentityKey.Pub[:])
+	h.Write(l.identity[:])
 	h.Write([]byte(" " + strconv.FormatInt(row, 10) + " " + strconv.Itoa(part)))
 	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(h.Sum(nil)[:9]))
 }

@@ -379,6 +379,7 @@ func TestEnds(t *testing.T) {
 						t.Errorf("banned until %v", link.Until)
 					}
 					s.Patience = 24 * time.Hour
+					s.Until("the line is cut", func() bool { return !s.Online(a.device()) })
 					awa.Say(office, "pendant")
 					a.record.wait(s, 2)
 					if took := time.Since(began); took < c.after || took > c.after+5*time.Minute {

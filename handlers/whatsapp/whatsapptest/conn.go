@@ -175,9 +175,12 @@ func (s *Server) login(c *conn, p *waWa6.ClientPayload) bool {
 	}
 	if len(refusal) > 0 {
 		s.mu.Unlock()
-		c.send(Node{Tag: "failure", Attrs: refusal})
-		time.Sleep(s.CloseDelay)
-		return false
+		c.hangUp(Node{Tag: "failure", Attrs: refusal})
+		for { // a client that closes first is answered
+			if _, err := c.frame(); err != nil {
+				return false
+			}
+		}
 	}
 	old := d.conn
 	c.dev, d.conn, d.active = d, c, false
