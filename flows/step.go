@@ -121,6 +121,8 @@ func (t *step) person() {
 		t.s.State = "menu"
 	}
 	switch {
+	case t.in.Kind == Reaction:
+		t.reaction(first)
 	case t.in.Edited:
 		t.edited(first)
 	case first:
@@ -272,6 +274,21 @@ func (t *step) keep() {
 			t.relay()
 		}
 		t.say("kept."+string(t.in.Kind), nil, nil)
+	}
+}
+
+// reaction receives an emoji under a message. It answers where it names a choice, an officer sees it where one is there;
+// else it is a nod, to which nothing is said.
+func (t *step) reaction(first bool) {
+	if first || !t.b.has(t.s.Flow, t.s.State) {
+		return
+	}
+	if t.at("handoff", "live") {
+		t.relay()
+		return
+	}
+	if id, ok := t.b.lib.Match(t.in.Text, t.s.Options); ok {
+		t.press(id)
 	}
 }
 

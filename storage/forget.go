@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -57,6 +56,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	for _, k := range cases {
 		told.add(bot.TopicCase(k.ID), bot.TopicOffice(k.Office))
 	}
+	b.Queue(`delete from aliases where conversation = $1`, conversation)
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
 	b.Queue(`delete from outbox where conversation = $1 and farewell is null`, conversation)
 	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
@@ -75,14 +75,9 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 
 // Forget implements bot.Journal.
 func (s *Store) Forget(ctx context.Context, p bot.Peer) error {
-	var id, person int64
-	hash := s.vault.hash("peer", string(p.Channel)+":"+p.ID)
-	err := s.pool.QueryRow(ctx, `select id, person from conversations where channel = $1 and peer_hash = $2`, p.Channel, hash).Scan(&id, &person)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return bot.ErrNotFound
-	}
+	k, err := s.existing(ctx, p)
 	if err == nil {
-		_, err = s.forget(ctx, id, person, nil)
+		_, err = s.forget(ctx, k.id, k.person, nil)
 	}
 	s.dropPeer(p)
 	return err

@@ -28,26 +28,42 @@ type body struct {
 // rememberedPeers bounds the memory of conversations.
 const rememberedPeers = 20000
 
-// conversation finds a peer's conversation, or makes it with a person and a key of their own.
-func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
+// conversation finds a peer's conversation, or makes it with a person and a key of their own. What is known under the
+// alias, if one is given, becomes the peer's.
+func (s *Store) conversation(ctx context.Context, p bot.Peer, alias string) (known, error) {
 	if p.ID == "" || p.Channel == "" {
 		return known{}, fmt.Errorf("%w: a peer has a channel and an id", bot.ErrInvalid)
 	}
 	hash := s.vault.hash("peer", string(p.Channel)+":"+p.ID)
+	var other []byte
+	if alias != "" && alias != p.ID {
+		other = s.vault.hash("peer", string(p.Channel)+":"+alias)
+	}
 	s.mu.Lock()
 	k, ok := s.peers[string(hash)]
 	s.mu.Unlock()
-	if ok {
+	if ok && k.same(other) {
 		return k, nil
+	}
+	if other != nil {
+		if err := s.adopt(ctx, p, hash, other); err != nil {
+			return known{}, err
+		}
 	}
 	k, err := s.lookup(ctx, p.Channel, hash)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if err = s.makeConversation(ctx, p, hash); err == nil {
+		if err = s.makeConversation(ctx, p, hash); err == nil && other != nil {
+			err = s.adopt(ctx, p, hash, other)
+		}
+		if err == nil {
 			k, err = s.lookup(ctx, p.Channel, hash)
 		}
 	}
 	if err != nil {
 		return known{}, fmt.Errorf("find a conversation: %w", err)
+	}
+	if other != nil {
+		k.aliases = [][]byte{other}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,10 +74,12 @@ func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
 	return k, nil
 }
 
+// lookup finds a conversation by the name it bears, or by another one under which it is known.
 func (s *Store) lookup(ctx context.Context, c bot.Channel, hash []byte) (k known, err error) {
 	var wrapped []byte
-	err = s.pool.QueryRow(ctx, `select c.id, c.person, p.wrapped from conversations c join people p on p.id = c.person
-		where c.channel = $1 and c.peer_hash = $2`, c, hash).Scan(&k.id, &k.person, &wrapped)
+	err = s.pool.QueryRow(ctx, `select c.id, c.person, c.peer_hash, p.wrapped from conversations c join people p on p.id = c.person
+		where c.id = coalesce((select id from conversations where channel = $1 and peer_hash = $2), (select conversation from aliases where channel = $1 and alias_hash = $2))`,
+		c, hash).Scan(&k.id, &k.person, &k.hash, &wrapped)
 	if err != nil {
 		return k, err
 	}
@@ -115,11 +133,15 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		e.Input.At = s.now()
 	}
 	for range 3 {
-		k, err := s.conversation(ctx, e.Peer)
+		k, err := s.conversation(ctx, e.Peer, e.Alias)
 		if err != nil {
 			return false, err
 		}
-		fresh, err = s.file(ctx, k, e)
+		if e.Deletes != "" {
+			fresh, err = s.takeBack(ctx, k, e.Deletes)
+		} else {
+			fresh, err = s.file(ctx, k, e)
+		}
 		if errors.Is(err, errErased) { // forgotten since: who writes now is somebody new
 			s.dropPeer(e.Peer)
 			continue
@@ -162,12 +184,11 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	if due.IsZero() {
 		due = now
 	}
-	hash := s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID)
 	sealed, err := seal(k.aead, "line", k.person, body{Input: &e.Input})
 	if err != nil {
 		return false, err
 	}
-	sql, args := fileEntry, []any{k.id, hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
+	sql, args := fileEntry, []any{k.id, k.hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
 	if e.Media != nil {
 		more, err := mediaArgs(k, e)
 		if err != nil {
@@ -176,7 +197,7 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 		sql, args = sql+fileMedia, append(args, more...)
 	}
 	b := &pgx.Batch{}
-	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, hash).QueryRow(func(row pgx.Row) error {
+	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, k.hash).QueryRow(func(row pgx.Row) error {
 		var n int
 		err := row.Scan(&n)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -202,6 +223,32 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	// A batch outside a transaction is one by itself.
 	err = s.pool.SendBatch(ctx, b).Close()
 	return fresh && err == nil, err
+}
+
+// takeBack marks a line that the person has taken back. What it said stays sealed until the retention rules erase it, and
+// is not shown. An entry that was not handled yet is handled: the person may take back what they do not want others to
+// find on their telephone.
+func (s *Store) takeBack(ctx context.Context, k known, key string) (done bool, err error) {
+	var caseID *int64
+	err = s.pool.QueryRow(ctx, `update messages set deleted = true where conversation = $1 and key = $2 and author = 'person' and not deleted
+		returning case_id`, k.id, key).Scan(&caseID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if caseID != nil {
+		var told news
+		told.add(bot.TopicCase(*caseID))
+		b := &pgx.Batch{}
+		told.queue(b)
+		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+			return true, err
+		}
+		s.hub.poke(told...)
+	}
+	return true, nil
 }
 
 // authorOf is who a filed entry is by: what was told to the dialogue is no line of the person's.

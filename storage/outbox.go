@@ -197,17 +197,22 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 		err = unseal(aead, "media ref", person, ref, &m.Ref)
 	}
 	if err != nil {
-		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+		return s.settleFile(ctx, id, person, caseID, nil, 0, bot.MediaLost)
 	}
 	fetching, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	data, err := fetch(fetching, m, open)
 	var gone *bot.SendError
 	switch {
-	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends:
-		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends && (gone == nil || gone.After <= 0):
+		return s.settleFile(ctx, id, person, caseID, nil, 0, bot.MediaLost)
 	case err != nil:
-		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2 where message = $1 and due = $3`, id, later(s.now(), attempts, id), now.Add(2*lease))
+		due, counted := later(s.now(), attempts, id), true
+		if gone != nil && gone.After > 0 { // asked to wait: that is no failed try
+			due, counted = s.now().Add(gone.After), false
+		}
+		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2, attempts = case when $4 then attempts else attempts - 1 end where message = $1 and due = $3`,
+			id, due, now.Add(2*lease), counted)
 		s.log.Debug("a file will be fetched again", "message", id, "attempt", attempts, "error", err)
 		return dbErr
 	}
@@ -233,18 +238,21 @@ func (s *Store) storeFile(ctx context.Context, aead tink.AEAD, person, id int64,
 	if err != nil {
 		return err
 	}
-	return s.settleFile(ctx, id, caseID, sealed, len(data), bot.MediaReady)
+	return s.settleFile(ctx, id, person, caseID, sealed, len(data), bot.MediaReady)
 }
 
-func (s *Store) settleFile(ctx context.Context, id int64, caseID *int64, sealed []byte, size int, state bot.MediaState) error {
+// settleFile writes how a fetch ended. A file that has become another person's meanwhile, who is the same by another name,
+// was sealed with a key that is gone: it stays wanted.
+func (s *Store) settleFile(ctx context.Context, id, person int64, caseID *int64, sealed []byte, size int, state bot.MediaState) error {
 	ctx = context.WithoutCancel(ctx)
 	var told news
 	if caseID != nil {
 		told.add(bot.TopicCase(*caseID))
 	}
 	b := &pgx.Batch{}
-	b.Queue(`delete from media_wanted where message = $1`, id)
-	b.Queue(`update media set state = $2, data = $3, size = case when $4 > 0 then $4 else size end where message = $1 and state = 'wanted'`, id, state, sealed, size)
+	const mine = `exists (select 1 from messages m join conversations c on c.id = m.conversation where m.id = $1 and c.person = $2)`
+	b.Queue(`delete from media_wanted where message = $1 and `+mine, id, person)
+	b.Queue(`update media set state = $3, data = $4, size = case when $5 > 0 then $5 else size end where message = $1 and state = 'wanted' and `+mine, id, person, state, sealed, size)
 	told.queue(b)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store a file: %w", err)

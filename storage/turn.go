@@ -520,7 +520,7 @@ func shorten(s string) string {
 
 // phoneOf is the phone number that a peer is, or "".
 func phoneOf(p bot.Peer) string {
-	if p.Channel == bot.WhatsApp {
+	if p.Channel == bot.WhatsApp && !strings.Contains(p.ID, "@") { // else it hides its number
 		return p.ID
 	}
 	return ""

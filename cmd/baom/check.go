@@ -211,16 +211,20 @@ func (p *program) withStore(ctx context.Context, do func(*storage.Store) error) 
 		if err != nil {
 			return err
 		}
-		if err := storage.Migrate(ctx, s.databaseURL); err != nil {
-			return err
-		}
-		store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
-		if err != nil {
-			return err
-		}
-		defer store.Close()
-		return do(store)
+		return p.withStoreOf(ctx, s, key, do)
 	})
+}
+
+func (p *program) withStoreOf(ctx context.Context, s *services, key []byte, do func(*storage.Store) error) error {
+	if err := storage.Migrate(ctx, s.databaseURL); err != nil {
+		return err
+	}
+	store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return do(store)
 }
 
 // diagrams prints the dialogues and a case's life as diagrams.

@@ -20,6 +20,7 @@ import (
 	"baom/handlers/console"
 	"baom/handlers/telegram"
 	"baom/handlers/webchat"
+	"baom/handlers/whatsapp"
 	"baom/storage"
 	"baom/storage/local"
 )
@@ -76,6 +77,14 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
 		return err
+	}
+	if c.WhatsApp == "on" {
+		phone, db, err := newWhatsApp(ctx, c, key, services.databaseURL, store, shelf.Library, log, p.wire)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		server.carryWhatsApp(phone)
 	}
 	server.address(listener)
 	if err := server.firstAdministrator(ctx, p); err != nil {
@@ -154,6 +163,7 @@ type server struct {
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
+	whatsapp *whatsapp.WhatsApp // nil where it is off
 	chat     *webchat.Chat
 	console  *console.Console
 	url      string
@@ -247,7 +257,7 @@ func (s *server) handler() http.Handler {
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", metrics(s.store, s.shelf, s.log))
+	mux.Handle("GET /metrics", metrics(s.store, s.shelf, s.whatsapp, s.log))
 	return mux
 }
 
