@@ -105,7 +105,7 @@ const (
 	largeBase    = 1_300_000 // words of bodies, from which they are read by their stems alone
 )
 
-// The evidence and its weights. Every kind is a z-score over entries before it is weighed.
+// The evidence and its weights. Every kind but one is a z-score over entries before it is weighed.
 type evidence int
 
 const (
@@ -115,10 +115,11 @@ const (
 	evLike                 // likeness to an entry's best three phrasings, all features
 	evSoft                 // softmax models through narrow layers, trained on phrasings
 	evNear                 // nearness to an entry's best three phrasings in those narrow layers
+	evOdds                 // logarithm of the share that the softmax models give an entry; no z-score
 	evidences
 )
 
-var evidenceWeights = [evidences]float32{0.5, 0.3, 0.2, 0.15, 1, 1}
+var evidenceWeights = [evidences]float32{0.5, 0.3, 0.2, 0.15, 1, 1, 0.3}
 
 // Constants of BM25, and how much a title or phrasing counts beside a body.
 type bm25 struct{ k1, b, title float64 }
@@ -215,7 +216,7 @@ func (ix *Index) read(units []Unit) (titles, bodies []bag) {
 				continue
 			}
 			ix.spell.add(ws)
-			b := ix.vocab.grow(x.take(ws, lang, true, true))
+			b := ix.vocab.grow(x.take(ws, langOfPhrase(text, lang), true, true))
 			titles[e] = merge(titles[e], b, 1)
 			ix.entries[e].phrases = append(ix.entries[e].phrases, int32(len(ix.phrases)))
 			ix.phrases = append(ix.phrases, phrase{entry: int32(e), lang: u.Lang, bag: b})
@@ -544,6 +545,17 @@ func (ix *Index) langOf(q Query) string {
 		return string(q.Lang)
 	}
 	return "fr"
+}
+
+// langOfPhrase is the language that a title or phrasing is in: its unit's, unless it is surely in another.
+func langOfPhrase(text, lang string) string {
+	switch tag, confidence := Identify(text); tag {
+	case "fr", "en", "es":
+		if confidence >= 0.9 {
+			return tag
+		}
+	}
+	return lang
 }
 
 // Search ranks the entries for a question and says whether to answer.

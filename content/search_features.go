@@ -16,7 +16,7 @@ const (
 	famStem  family = iota // stems of words
 	famChar                // the characters of a word by two to five, with its edges
 	famPair                // pairs of stems, neighbours or with one between, with the edges of the text
-	famBone                // consonants of words in Arabic letters and in Arabizi
+	famBone                // consonants of words in Arabic letters and in Arabizi, of the whole and of the root
 	famSense               // senses of words, from synonyms/*.yaml
 	families
 )
@@ -65,9 +65,7 @@ func (x *extractor) take(words []string, lang string, chars, pairs bool) []featu
 			x.out = append(x.out, senseFeature(sense))
 		}
 		if isArabic(w) || lang == "ary" {
-			if b := skeleton(w); b != "" {
-				x.out = append(x.out, feature{hashWord(0x777, b), famBone})
-			}
+			x.bones(w)
 		}
 		if chars {
 			x.chars(w)
@@ -77,6 +75,20 @@ func (x *extractor) take(words []string, lang string, chars, pairs bool) []featu
 		x.pairs()
 	}
 	return x.out
+}
+
+// bones adds a word's consonants, and for an Arabic word those of its root where they are others.
+func (x *extractor) bones(w string) {
+	whole := skeleton(w)
+	if whole != "" {
+		x.out = append(x.out, feature{hashWord(0x777, whole), famBone})
+	}
+	if !isArabic(w) {
+		return
+	}
+	if r := radicals(w); r != "" && r != whole {
+		x.out = append(x.out, feature{hashWord(0x777, r), famBone})
+	}
 }
 
 func (x *extractor) chars(w string) {

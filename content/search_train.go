@@ -22,9 +22,10 @@ const (
 	foreignDropout = 0.2 // likewise of a question that is none of ours
 	guardEpochs    = 15
 	guardConstant  = 0.3
-	allClasses     = 600 // up to so many entries a step compares with all, else with a sample
-	sampled        = 256 // entries in the sample
-	nearNets       = 3   // of the nets in whose layers phrasings are compared
+	allClasses     = 600  // up to so many entries a step compares with all, else with a sample
+	sampled        = 256  // entries in the sample
+	nearNets       = 3    // of the nets in whose layers phrasings are compared
+	leastShare     = 1e-4 // of a softmax, from which it counts
 	roomForNets    = 40 << 20
 )
 
@@ -544,8 +545,14 @@ func (m *model) judge(ix *Index, asked question, s *scratch) {
 		standardise(part)
 		axpy(1, part, sum[1])
 	}
+	odds := part
 	for i := range s.rank {
 		s.rank[i].logit = sum[0][i] / float32(len(m.nets))
+		odds[i] = s.rank[i].logit
+	}
+	softmax(odds)
+	for i := range s.rank {
+		s.rank[i].score += evidenceWeights[evOdds] * logOf(odds[i]+leastShare)
 	}
 	for k := range sum {
 		standardise(sum[k])
@@ -554,6 +561,9 @@ func (m *model) judge(ix *Index, asked question, s *scratch) {
 		}
 	}
 }
+
+// logOf is the natural logarithm, rounded so that it is the same on every machine.
+func logOf(x float32) float32 { return rounded(math.Log(float64(x))) }
 
 // best3 is the mean likeness of an entry's three phrasings nearest to h.
 func best3(phrases []int32, h, near []float32) float32 {
