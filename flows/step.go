@@ -454,7 +454,7 @@ func (t *step) digress(likely bool) bool {
 		t.asked(AskAnswered, found.Hits[0].ID)
 		t.tellAnswer(found.Hits[0].ID, nil)
 		t.repeatAfter()
-	case found.Verdict == content.Maybe && (likely || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
+	case found.Verdict == content.Maybe && (likely && found.Hits[0].Score >= likelyQuestion || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
 		t.keepQuestion(t.in.Text)
 		t.asked(AskOffered, "")
 		var choices []content.Option
@@ -699,6 +699,10 @@ func langOf(tag string) content.Lang {
 	}
 	return content.French
 }
+
+// likelyQuestion is the score from which words that do not answer ours are met with candidates, though no question mark is
+// there: "je sais pas" is no question.
+const likelyQuestion = 0.6
 
 // sureOfLanguage is the confidence from which a recognised language is taken without asking, maybeLanguage that from which
 // it is offered.
