@@ -281,7 +281,7 @@ var stopwords = stopSet(`le la les l un une des de du d et ou a au aux en y je j
  votre vos nos leur leurs ce cet cette ces c ca cela est es suis sont sommes etes etait ete etre ai as avons avez ont avoir que qu qui quoi quel quelle
  quels quelles dont comment combien quand pourquoi ou pour par sur dans avec sans pas ne n me m te se s si lui moi toi eux faire fais fait faut peut puis
  peux pouvez dois doit devez veux voudrais voulez aimerais est-ce quelque chose tout tous toute plus moins tres bien aussi alors donc mais car comme chez
- entre apres avant pendant depuis svp stp merci bonjour savoir dire va vais aller quelles cest jai puis il y a t on besoin
+ entre apres avant pendant depuis svp stp merci bonjour savoir sais sait savez sache dire dit va vais aller quelles cest jai puis il y a t on besoin
  the a an of to in on at for with from by as my your our their his her its i you he she we they it me him them us is are am was were be been being do does
  did done can could should would will may might must have has had what which who whom whose how when where why this that these those there here and or but
  not no if so than then about into out up down over any some all more most very just please need want get got know tell hello hi thanks like make im dont
