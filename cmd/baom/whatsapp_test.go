@@ -153,11 +153,11 @@ func TestLinkInConsole(t *testing.T) {
 	if err := office.Enter(strings.TrimSpace(code)); err != nil {
 		t.Fatal(err)
 	}
-	tab.Run(browsertest.Until(`document.querySelector(".dot.connected") !== null`))
+	tab.Run(browsertest.Until(`document.querySelector("[data-state=connected]") !== null`))
 	tab.Shoot("whatsapp-connected-ar")
 	s.Unlink(office.Device(1))
-	tab.Run(browsertest.Until(`document.querySelector(".dot.loggedout") !== null`))
-	tab.Run(chromedp.Navigate(r2.url+"/console/"), chromedp.WaitVisible(`.alarm`))
+	tab.Run(browsertest.Until(`document.querySelector("[data-state=loggedout]") !== null`))
+	tab.Run(chromedp.Navigate(r2.url+"/console/"), chromedp.WaitVisible(`.linkalarm`))
 	tab.Shoot("whatsapp-loggedout-ar")
 	r2.log.forgive("the line has ended")
 }

@@ -74,7 +74,7 @@ func TestPhone(t *testing.T) {
 					t.Errorf("%s in %s: the QR is not drawn, or written", state, lang)
 				}
 			}
-			alarm := func(b *browser) int { return len(all(b.page("/console/account"), class("alarm"))) }
+			alarm := func(b *browser) int { return len(all(b.page("/console/account"), class("linkalarm"))) }
 			if got := alarm(root); (got == 1) != state.Alarming() || alarm(head) != 0 {
 				t.Errorf("%s: %d alarms for an administrator", state, got)
 			}
