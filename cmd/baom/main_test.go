@@ -30,7 +30,7 @@ import (
 
 // TestMain lets the scripts under testdata call the program as baom, and lets a test run it as a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"baom": main})
+	testscript.Main(m, map[string]func(){"baom": main, "baom-wired": wired})
 }
 
 // TestScripts plays the commands as people type them.
