@@ -246,6 +246,16 @@ func (t *step) attachment() {
 		t.repeat()
 		return
 	}
+	if t.in.Kind == Once || t.in.Kind == Call || t.in.Kind == Unread { // the person thinks that it arrived
+		if t.open() {
+			t.relay()
+		}
+		t.say("unkept."+string(t.in.Kind), nil, nil)
+		if !t.at("handoff", "live") {
+			t.repeat()
+		}
+		return
+	}
 	if t.read(func(r Read) string { return r.hear(t) }) {
 		return
 	}

@@ -242,6 +242,7 @@ func (s *Store) takeBack(ctx context.Context, k known, key string) (done bool, e
 		var told news
 		told.add(bot.TopicCase(*caseID))
 		b := &pgx.Batch{}
+		b.Queue(`update cases set last = null where id = $1`, *caseID) // it may be what the queue shows of the case
 		told.queue(b)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return true, err

@@ -84,7 +84,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 			return err
 		}
 		defer db.Close()
-		server.carryWhatsApp(phone)
+		server.carryWhatsApp(ctx, phone)
 	}
 	server.address(listener)
 	if err := server.firstAdministrator(ctx, p); err != nil {

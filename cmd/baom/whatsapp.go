@@ -14,6 +14,7 @@ import (
 
 	"baom/bot"
 	"baom/content"
+	"baom/handlers/console"
 	"baom/handlers/whatsapp"
 	"baom/storage"
 )
@@ -109,8 +110,29 @@ func blocks(code *qr.Code) string {
 	return out.String()
 }
 
-// carryWhatsApp adds the channel to the bot, and its page to the console.
-func (s *server) carryWhatsApp(w *whatsapp.WhatsApp) {
+// carryWhatsApp adds the channel to the bot, and its page to the console. A pairing that the console begins goes on until
+// ctx ends.
+func (s *server) carryWhatsApp(ctx context.Context, w *whatsapp.WhatsApp) {
 	s.whatsapp = w
 	s.bot.Messengers = append(s.bot.Messengers, w)
+	s.console.Phone = &console.Phone{Link: w.Link, Unpair: w.Unpair, Pair: func(phone string) {
+		shown := make(chan struct{}, 1) // the page that follows shows the code already
+		go func() {
+			if err := w.Pair(ctx, phone, func(bot.Link) { offer(shown) }); err != nil && ctx.Err() == nil {
+				s.log.Warn("whatsapp: the pairing failed", "error", err)
+			}
+			offer(shown)
+		}()
+		select {
+		case <-shown:
+		case <-time.After(5 * time.Second):
+		}
+	}}
+}
+
+func offer(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

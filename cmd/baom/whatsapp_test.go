@@ -129,6 +129,39 @@ func TestWholeLineWhatsApp(t *testing.T) {
 	}
 }
 
+// TestLinkInConsole: an administrator links the telephone in the console, by code, sees it connected, and is told on every
+// page when it is logged out.
+func TestLinkInConsole(t *testing.T) {
+	s := whatsapptest.New(t)
+	office := s.Account("212528000001", "90000000000001", "BAOM Agadir")
+	r := serveOn(t, s.HTTPClient(), quick...)
+	tab := r.officer(t, "fr", 360)
+	tab.Run(chromedp.Navigate(r.url + "/console/whatsapp"))
+	tab.Sees("Aucun téléphone")
+	tab.Press("Montrer un QR")
+	tab.Run(chromedp.WaitVisible(`svg.qr`))
+	tab.Fits("the QR")
+	tab.Shoot("whatsapp-qr")
+	r2 := serveOn(t, s.HTTPClient(), quick...)
+	tab = r2.officer(t, "ar", 360)
+	tab.Run(chromedp.Navigate(r2.url + "/console/whatsapp"))
+	tab.Click("#phone details summary")
+	tab.Type("[name=phone]", "+212528000001")
+	tab.Click("#phone details button")
+	code := browsertest.Ask(tab, "the code", chromedp.Text(`#phone .secret`))
+	tab.Shoot("whatsapp-code-ar")
+	if err := office.Enter(strings.TrimSpace(code)); err != nil {
+		t.Fatal(err)
+	}
+	tab.Run(browsertest.Until(`document.querySelector("[data-state=connected]") !== null`))
+	tab.Shoot("whatsapp-connected-ar")
+	s.Unlink(office.Device(1))
+	tab.Run(browsertest.Until(`document.querySelector("[data-state=loggedout]") !== null`))
+	tab.Run(chromedp.Navigate(r2.url+"/console/"), chromedp.WaitVisible(`.linkalarm`))
+	tab.Shoot("whatsapp-loggedout-ar")
+	r2.log.forgive("the line has ended")
+}
+
 // TestBlocks: what the terminal shows is the QR, module by module.
 func TestBlocks(t *testing.T) {
 	code, err := qr.Encode("https://wa.me/settings/linked_devices#"+fmt.Sprintf("%0200d", 7), qr.L)
