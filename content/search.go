@@ -467,6 +467,7 @@ type ranked struct {
 	score float32 // the evidence, fused
 	near  float32 // likeness in the narrow layers
 	logit float32 // what the nets say, on average
+	share float32 // the same, as a share of one among the candidates
 }
 
 func (ix *Index) newScratch() *scratch {
@@ -480,6 +481,7 @@ func (ix *Index) newScratch() *scratch {
 // question is a query made comparable.
 type question struct {
 	bag   bag
+	pairs float32 // share of its pairs of stems that phrasings have
 	terms []term
 }
 
@@ -517,7 +519,7 @@ func (ix *Index) question(q Query, s *scratch) question {
 		}
 		asked.terms[i] = t
 	}
-	asked.bag = ix.vocab.bag(s.x.take(words, lang, true, true))
+	asked.bag, asked.pairs = ix.vocab.bag(s.x.take(words, lang, true, true), ix.inPhrase)
 	return asked
 }
 
