@@ -217,12 +217,21 @@ func (v *vocabulary) grow(fs []feature) (b bag) {
 	return b
 }
 
-// bag counts features, but leaves out those that the vocabulary lacks.
-func (v *vocabulary) bag(fs []feature) (b bag) {
+// bag counts features, but leaves out those that the vocabulary lacks. It also returns the share of pairs among them
+// that pass.
+func (v *vocabulary) bag(fs []feature, passes []bool) (b bag, pairs float32) {
 	ids := make([]int32, 0, len(fs))
+	all, known := 0, 0
 	for _, f := range fs {
-		if id, ok := v.find(f); ok {
+		id, ok := v.find(f)
+		if ok {
 			ids = append(ids, id)
+		}
+		if f.fam == famPair {
+			all++
+			if ok && passes[id] {
+				known++
+			}
 		}
 	}
 	slices.Sort(ids)
@@ -236,7 +245,7 @@ func (v *vocabulary) bag(fs []feature) (b bag) {
 		b.n = append(b.n, 1)
 	}
 	b.f = ids[:len(b.n)]
-	return b
+	return b, float32(known) / float32(max(1, all))
 }
 
 // merge adds two bags, the first counted so many times.

@@ -552,6 +552,7 @@ func (m *model) judge(ix *Index, asked question, s *scratch) {
 	}
 	softmax(odds)
 	for i := range s.rank {
+		s.rank[i].share = odds[i]
 		s.rank[i].score += evidenceWeights[evOdds] * logOf(odds[i]+leastShare)
 	}
 	for k := range sum {
