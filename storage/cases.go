@@ -341,7 +341,7 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, k.conversation, k.ID, l.Author, sealed, now)
 	}
 	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
 			return err
 		}
 		told.add(bot.TopicOutbox(k.Channel))

@@ -108,11 +108,8 @@ func (s *Store) dropPeer(p bot.Peer) {
 
 // Receive implements bot.Journal: boundary A.
 func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error) {
-	if e.Key == "" || len(e.Key) > 200 {
-		return false, fmt.Errorf("%w: an entry has a key of at most 200 bytes", bot.ErrInvalid)
-	}
-	if e.Input.At.IsZero() {
-		e.Input.At = s.now()
+	if err := s.check(&e); err != nil {
+		return false, err
 	}
 	for range 3 {
 		k, err := s.conversation(ctx, e.Peer)

@@ -30,6 +30,12 @@ type claim struct {
 	caseID       *int64
 	office       string
 	until        time.Time // the end of the lease
+
+	// Of a message that was born claimed.
+	before *claim        // what goes out before it
+	gone   chan struct{} // closed when its send is over
+	sent   bool          // it went out; set before gone is closed, as is
+	after  string        // the network's id of the message whose choices are shown after it
 }
 
 // Deliver implements bot.Journal: boundary C, claim · send · mark.
@@ -41,6 +47,9 @@ func (s *Store) Deliver(ctx context.Context, c bot.Channel, send func(context.Co
 	sending, cancel := context.WithTimeout(ctx, lease*3/4)
 	external, sendErr := send(sending, cl.message)
 	cancel()
+	if sendErr == nil {
+		return s.markSent(ctx, cl, external, true)
+	}
 	if err := s.mark(context.WithoutCancel(ctx), cl, external, sendErr); err != nil {
 		return fmt.Errorf("mark message %d: %w", cl.id, err)
 	}

@@ -39,6 +39,10 @@ type Options struct {
 // A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
 type Store struct {
 	pool     *pgxpool.Pool
+	linePool *pgxpool.Pool // of the line
+	line     *gatherer[*work]
+	slots    slots
+	hands    hands
 	live     *live
 	vault    *vault
 	hub      *hub
@@ -85,8 +89,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
+	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.line = newGatherer(maxGroup, markLinger, s.together)
 	if err := s.open(ctx, o); err != nil {
 		pool.Close()
+		s.linePool.Close()
 		return nil, err
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
@@ -113,7 +124,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 func (s *Store) Close() {
 	s.closing.Do(func() {
 		s.hub.close()
+		s.line.close()
 		s.live.close()
+		s.linePool.Close()
 		s.pool.Close()
 	})
 }

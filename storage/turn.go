@@ -90,7 +90,8 @@ func (s *Store) turn(ctx context.Context, h *hand, step func(flows.Session, bot.
 	defer conn.Release()
 	if err = s.take(ctx, conn, h); err == nil {
 		b := &pgx.Batch{}
-		if done, err = s.commit(ctx, conn, b, h, step(h.session, h.entry)); err == nil {
+		b.Queue(`delete from inbox where message = $1`, h.message)
+		if done, err = s.commit(ctx, conn, b, h, step(h.session, h.entry), &birth{due: s.now()}); err == nil {
 			b.Queue("commit")
 			err = conn.SendBatch(ctx, b).Close()
 		}
@@ -213,14 +214,23 @@ func unless(err, expected error) error {
 	return err
 }
 
+// A birth is how a turn's messages come into the outbox: due at once, or claimed and due when the lease is over.
+type birth struct {
+	due     time.Time
+	claimed bool
+	ids     []int64 // of the messages, once the batch was sent
+	caseID  int64   // theirs
+}
+
 // commit queues everything a turn changes, but for the change of a case, which is made at once.
-func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn) (done outcome, err error) {
+func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn, born *birth) (done outcome, err error) {
 	now := s.now()
-	done.told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
+	if !born.claimed {
+		done.told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
+	}
 	if h.entry.Peer.Channel == bot.Web {
 		done.told.add(bot.TopicPeer(h.entry.Peer))
 	}
-	b.Queue(`delete from inbox where message = $1`, h.message)
 	if t.Failed != "" {
 		b.Queue(`insert into set_aside (message, at, trace) values ($1, $2, $3) on conflict do nothing`, h.message, now, t.Failed)
 	}
@@ -247,8 +257,9 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	if t.Discard {
 		queueDiscard(b, h)
 	}
+	born.caseID = caseID
 	for _, m := range t.Send {
-		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, null(caseID), nil, t.Discard, m, now); err != nil {
+		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, null(caseID), nil, t.Discard, m, now, born); err != nil {
 			return done, err
 		}
 	}
@@ -302,7 +313,7 @@ func likePrefix(prefix string) string {
 }
 
 // queueMessage writes one outgoing line and its place in the outbox.
-func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation int64, c bot.Channel, caseID, officer *int64, fleeting bool, m bot.Message, now time.Time) error {
+func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation int64, c bot.Channel, caseID, officer *int64, fleeting bool, m bot.Message, now time.Time, born *birth) error {
 	sealed, err := seal(aead, "line", person, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices, Card: m.Card})
 	if err != nil {
 		return err
@@ -326,10 +337,16 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
 			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8) returning id),
-		o as (insert into outbox (message, conversation, channel, due) select id, $1, $9, $8 from m)
-		insert into media (message, mime, size, seconds, name, data, state)
-		select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null`,
-		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data)
+		o as (insert into outbox (message, conversation, channel, due) select id, $1, $9, $15 from m),
+		f as (insert into media (message, mime, size, seconds, name, data, state)
+			select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null)
+		select id from m`,
+		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due).QueryRow(func(row pgx.Row) error {
+		var id int64
+		err := row.Scan(&id)
+		born.ids = append(born.ids, id)
+		return err
+	})
 	return nil
 }
 
