@@ -11,6 +11,7 @@ package telegram
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,9 @@ type Config struct {
 type Telegram struct {
 	Config
 	api     *tg.Bot
-	base    string // the API's address, without a slash at its end
+	base    string   // the API's address, without a slash at its end
+	bot     *url.URL // where its methods are called, with a slash at its end
+	bare    cleared
 	typing  typing
 	pace    pace
 	parts   parts
@@ -109,7 +112,11 @@ func New(c Config) (*Telegram, error) {
 	if err != nil {
 		return nil, fmt.Errorf("telegram: %w", err)
 	}
-	t := &Telegram{Config: c, api: api, base: base, room: make(chan struct{}, 64), groups: map[int64]bool{}}
+	address, err := botAddress(base, c.Token)
+	if err != nil {
+		return nil, fmt.Errorf("telegram: %w", err)
+	}
+	t := &Telegram{Config: c, api: api, base: base, bot: address, room: make(chan struct{}, 64), groups: map[int64]bool{}}
 	t.typing = typing{after: 400 * time.Millisecond, show: t.showTyping, timers: map[int64]*time.Timer{}}
 	return t, nil
 }
@@ -209,7 +216,7 @@ func (t *Telegram) Webhook() http.Handler {
 		if receive == nil {
 			err = errors.New("not running")
 		} else {
-			err = t.take(r.Context(), u, *receive)
+			err = t.take(r.Context(), u, *receive, true)
 		}
 		if err != nil {
 			t.Log.Warn("telegram: an update could not be filed; Telegram sends it again", "error", err)
@@ -217,6 +224,12 @@ func (t *Telegram) Webhook() http.Handler {
 			http.Error(w, "not now", http.StatusServiceUnavailable)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
+		if u.CallbackQuery == nil {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		// Our answer carries Telegram's: the button stops turning without a call.
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(pressed{Method: "answerCallbackQuery", Query: u.CallbackQuery.ID})
 	})
 }
