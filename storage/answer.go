@@ -229,7 +229,7 @@ func (s *Store) aloneOnce(ctx context.Context, a *arrival) (err error) {
 		h.entry.Case = *openCase
 	}
 	born := &birth{due: a.filed}
-	if !behind && s.hands.room() && !a.turn.Forget {
+	if !behind && s.hands.room() {
 		born.due, born.claimed = a.filed.Add(lease), true
 	}
 	done, err := s.commit(ctx, conn, b, h, *a.turn, born)

@@ -155,7 +155,8 @@ const maxLines = 1000
 func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
 	rows, err := s.pool.Query(ctx, `
 		select * from (
-			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body, coalesce(m.status, ''), m.why, coalesce(m.case_id, 0),
+			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body,
+			       case when m.status = 'waiting' and not exists (select 1 from outbox w where w.message = m.id) then 'sent' else coalesce(m.status, '') end, m.why, coalesce(m.case_id, 0),
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
 			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...)

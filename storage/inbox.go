@@ -42,9 +42,7 @@ func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
 	}
 	k, err := s.lookup(ctx, p.Channel, hash)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if err = s.makeConversation(ctx, p, hash); err == nil {
-			k, err = s.lookup(ctx, p.Channel, hash)
-		}
+		k, err = s.makeConversation(ctx, p, hash)
 	}
 	if err != nil {
 		return known{}, fmt.Errorf("find a conversation: %w", err)
@@ -69,34 +67,55 @@ func (s *Store) lookup(ctx context.Context, c bot.Channel, hash []byte) (k known
 	return k, err
 }
 
-func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) error {
-	aead, wrapped, err := s.vault.newKey()
+// makeConversation makes a peer's conversation, unless another process is faster: then its person counts, and ours is
+// taken back.
+func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) (k known, err error) {
+	if k.person, err = s.nextPerson(ctx); err != nil {
+		return k, err
+	}
+	var wrapped []byte
+	if k.aead, wrapped, err = s.vault.newKey(); err != nil {
+		return k, err
+	}
+	sealed, err := seal(k.aead, "peer", k.person, []byte(p.ID))
 	if err != nil {
-		return err
+		return k, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var person int64
-		if err := tx.QueryRow(ctx, `insert into people (wrapped) values ($1) returning id`, wrapped).Scan(&person); err != nil {
-			return err
+	err = s.pool.QueryRow(ctx, `with p as (insert into people (id, wrapped) overriding system value values ($1, $2) returning id)
+		insert into conversations (person, channel, peer_hash, peer, seen_at) select p.id, $3, $4, $5, $6 from p
+		on conflict (channel, peer_hash) do nothing returning id`, k.person, wrapped, p.Channel, hash, sealed, s.now()).Scan(&k.id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if _, err := s.pool.Exec(ctx, `delete from people where id = $1`, k.person); err != nil {
+			return k, err
 		}
-		sealed, err := seal(aead, "peer", person, []byte(p.ID))
-		if err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `insert into conversations (person, channel, peer_hash, peer, seen_at) values ($1, $2, $3, $4, $5)
-			on conflict (channel, peer_hash) do nothing`, person, p.Channel, hash, sealed, s.now())
-		if err == nil && tag.RowsAffected() == 0 {
-			return errTaken // another process was faster: its person counts, ours never was
-		}
-		return err
-	})
-	if errors.Is(err, errTaken) {
-		return nil
+		return s.lookup(ctx, p.Channel, hash)
 	}
-	return err
+	if err == nil {
+		s.vault.remember(k.person, k.aead)
+	}
+	return k, err
 }
 
-var errTaken = errors.New("taken")
+// peopleAtOnce is how many ids of people are drawn at once: what is sealed names its person, and so is made knowing the id.
+const peopleAtOnce = 32
+
+// nextPerson is an id for a new person.
+func (s *Store) nextPerson(ctx context.Context) (int64, error) {
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	if len(s.people) == 0 {
+		rows, err := s.pool.Query(ctx, `select nextval(pg_get_serial_sequence('people', 'id')) from generate_series(1, $1)`, peopleAtOnce)
+		if err != nil {
+			return 0, err
+		}
+		if s.people, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+			return 0, err
+		}
+	}
+	id := s.people[0]
+	s.people = s.people[1:]
+	return id, nil
+}
 
 // dropPeer forgets what is remembered of a peer.
 func (s *Store) dropPeer(p bot.Peer) {

@@ -133,9 +133,8 @@ const (
 
 	// A mark that changes the keyboard needs the conversation's lock; its conversation is 0 where it does not.
 	groupMark = `with x as materialized (
-			select * from unnest($1::bigint[], $2::bigint[], $3::text[]) x(id, conversation, external) where conversation = 0 or conversation = ` + locked + `),
-		o as (delete from outbox where message in (select id from x)),
-		m as (update messages m set status = 'sent', external = x.external from x where m.id = x.id)
+			select * from unnest($1::bigint[], $2::bigint[]) x(id, conversation) where conversation = 0 or conversation = ` + locked + `),
+		o as (delete from outbox where message in (select id from x))
 		select id from x`
 	groupKeyboard = `update conversations c set keyboard = k.keyboard from unnest($1::bigint[], $2::text[]) k(id, keyboard)
 		where c.id = k.id and c.keyboard <> k.keyboard and c.id = ` + locked
@@ -229,16 +228,16 @@ func (m *sentMark) keyboard() (after string, changed bool) {
 }
 
 func queueMarks(b *pgx.Batch, marks []*sentMark, keyboards map[int64]string) {
-	ids, conversations, externals := make([]int64, len(marks)), make([]int64, len(marks)), make([]string, len(marks))
+	ids, conversations := make([]int64, len(marks)), make([]int64, len(marks))
 	by := make(map[int64]*sentMark, len(marks))
 	for i, m := range marks {
-		ids[i], externals[i], by[m.id] = m.id, m.external, m
+		ids[i], by[m.id] = m.id, m
 		m.made = false
 		if _, changed := m.keyboard(); changed {
 			conversations[i] = m.conversation
 		}
 	}
-	b.Queue(groupMark, ids, conversations, externals).Query(func(rows pgx.Rows) error {
+	b.Queue(groupMark, ids, conversations).Query(func(rows pgx.Rows) error {
 		made, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		for _, id := range made {
 			by[id].made = true

@@ -151,7 +151,6 @@ func (s *Store) mark(ctx context.Context, cl *claim, external string, sendErr er
 			b.Queue(`update conversations set keyboard = '' where id = $1`, cl.conversation)
 		}
 		b.Queue(`delete from outbox where message = $1`, cl.id)
-		b.Queue(`update messages set status = 'sent', external = $2 where id = $1`, cl.id, external)
 	case send != nil && send.Permanent, cl.message.Attempt+1 >= maxSends && (send == nil || send.After <= 0):
 		why := "n'a pas pu être envoyé"
 		if send != nil && send.Why != "" {

@@ -51,8 +51,11 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu    sync.Mutex
+	mu     sync.Mutex
 	peers map[string]known // conversations by blind index, bounded
+
+	drawing sync.Mutex
+	people  []int64 // ids drawn for people yet to come
 }
 
 // known is what does not change about a conversation.

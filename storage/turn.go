@@ -222,6 +222,14 @@ type birth struct {
 	caseID  int64   // theirs
 }
 
+// is notes the id of a message.
+func (b *birth) is(row pgx.Row) error {
+	var id int64
+	err := row.Scan(&id)
+	b.ids = append(b.ids, id)
+	return err
+}
+
 // commit queues everything a turn changes, but for the change of a case, which is made at once.
 func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn, born *birth) (done outcome, err error) {
 	now := s.now()
@@ -235,7 +243,7 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 		b.Queue(`insert into set_aside (message, at, trace) values ($1, $2, $3) on conflict do nothing`, h.message, now, t.Failed)
 	}
 	if t.Forget {
-		if err := s.queueFarewell(b, h, t, now); err != nil {
+		if err := s.queueFarewell(b, h, t, now, born); err != nil {
 			return done, err
 		}
 		return done, s.queueForget(ctx, db, b, h.id, h.person, now, &done.told)
@@ -341,12 +349,7 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 		f as (insert into media (message, mime, size, seconds, name, data, state)
 			select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null)
 		select id from m`,
-		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due).QueryRow(func(row pgx.Row) error {
-		var id int64
-		err := row.Scan(&id)
-		born.ids = append(born.ids, id)
-		return err
-	})
+		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due).QueryRow(born.is)
 	return nil
 }
 
@@ -375,24 +378,12 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 	var office string
 	switch {
 	case id == 0:
-		err = db.QueryRow(ctx, `
-			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones)
-			values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $10, $11, $12, $13) returning id, office`,
-			h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now, answers, names, phones).Scan(&id, &office)
-		if unique(err, "cases_reference_key") {
-			return 0, bot.ErrConflict
-		}
-		if err != nil {
+		if id, err = s.openCase(ctx, db, h, c, answers, names, phones, now); err != nil {
 			return 0, err
 		}
-		b := &pgx.Batch{}
-		b.Queue(`update conversations set open_case = $2 where id = $1`, h.id, id)
-		b.Queue(`update messages set case_id = $2 where conversation = $1 and case_id is null`, h.id, id)
-		if err := db.SendBatch(ctx, b).Close(); err != nil {
-			return 0, err
-		}
-		if err := s.event(ctx, db, h.aead, h.person, h.id, id, nil, "opened", nil); err != nil {
-			return 0, err
+		if c.Urgent == "" && !c.Relay && !c.Withdraw && c.Score == 0 && c.Comment == "" {
+			told.add(bot.TopicCase(id), bot.TopicOffice(c.Office))
+			return id, nil
 		}
 	case c.Open:
 		err = db.QueryRow(ctx, `update cases set answers = $2, names = $3, phones = $4, profile = $5, need = $6,
@@ -406,14 +397,47 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 	return s.settleCase(ctx, db, h, id, c, told)
 }
 
+// openCase opens a conversation's case, to which everything that has been said so far belongs.
+func (s *Store) openCase(ctx context.Context, db querier, h *hand, c *bot.CaseChange, answers []byte, names, phones [][]byte, now time.Time) (id int64, err error) {
+	opened, err := seal(h.aead, "line", h.person, body{Event: "opened"})
+	if err != nil {
+		return 0, err
+	}
+	var last []byte
+	if words := asked(c); words != "" {
+		if last, err = seal(h.aead, "last", h.person, shorten(words)); err != nil {
+			return 0, err
+		}
+	}
+	err = db.QueryRow(ctx, `
+		with k as (
+			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last)
+			values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14) returning id),
+		c as (update conversations set open_case = k.id from k where conversations.id = $2),
+		l as (update messages m set case_id = k.id from k where m.conversation = $2 and m.case_id is null),
+		e as (insert into messages (conversation, case_id, author, body, at) select $2, k.id, 'event', $15, $10 from k)
+		select id from k`,
+		h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now,
+		answers, names, phones, last, opened).Scan(&id)
+	if unique(err, "cases_reference_key") {
+		return 0, bot.ErrConflict
+	}
+	return id, err
+}
+
+// asked is what a person who newly opens a case asks for, in their words.
+func asked(c *bot.CaseChange) string {
+	if words := c.Answers["words"]; !strings.HasPrefix(words, "kind.") {
+		return words
+	}
+	return ""
+}
+
 // settleCase does what a change does to a case that exists: urgency, words of the person, a score, withdrawal.
 func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c *bot.CaseChange, told *news) (int64, error) {
 	now := s.now()
 	var last []byte
-	words := c.Answers["words"] // of a case that is newly opened: what the person asks for
-	if strings.HasPrefix(words, "kind.") {
-		words = ""
-	}
+	words := asked(c)
 	if c.Relay {
 		if words = h.entry.Input.Text; words == "" {
 			words = "[" + string(h.entry.Input.Kind) + "]"

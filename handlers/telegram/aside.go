@@ -85,7 +85,9 @@ func (t *Telegram) settle() {
 // they had and the answer to it both ask for it.
 func (t *Telegram) bareKeyboard(ctx context.Context, chat int64, message int) {
 	if t.bare.now(chat, message) {
-		t.aside(ctx, func(ctx context.Context) { t.post(ctx, "editMessageReplyMarkup", bare{chat, message, keyboard{Rows: [][]button{}}}, nil) })
+		t.aside(ctx, func(ctx context.Context) {
+			t.post(ctx, "editMessageReplyMarkup", bare{chat, message, keyboard{Rows: [][]button{}}}, nil)
+		})
 	}
 }
 
