@@ -140,12 +140,19 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
-	lines, err := s.lines(ctx, k.aead, k.person, `m.case_id = $1`, id)
+	lines, err := s.lines(ctx, k.aead, k.person, ofCase, id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
+	for i := range lines {
+		lines[i].Case = id
+	}
 	return &k.Case, lines, nil
 }
+
+// ofCase selects the lines m of case $1: its own, and what was said before it was opened.
+const ofCase = `m.conversation = (select conversation from cases where id = $1) and (m.case_id = $1
+	or m.case_id is null and m.id > (select lines_after from cases where id = $1) and m.id <= (select lines_upto from cases where id = $1))`
 
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
@@ -249,7 +256,7 @@ func (s *Store) Media(ctx context.Context, caseID, line int64) (*bot.Media, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.file1(ctx, aead, person, `m.id = $1 and m.case_id = $2`, line, caseID)
+	return s.file1(ctx, aead, person, `m.id = $2 and `+ofCase, caseID, line)
 }
 
 // file1 reads one file, with its bytes if they are at hand.

@@ -198,7 +198,7 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
 		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true
 			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
-		const of = `from messages m join cases k on k.id = m.case_id and k.erased where m.case_id = $1`
+		const of = `from messages m where (select erased from cases where id = $1) and ` + ofCase
 		b.Queue(`delete from media_wanted where message in (select m.id `+of+`)`, id)
 		b.Queue(`update media set state = 'erased', data = null, name = null where message in (select m.id `+of+`)`, id)
 		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)

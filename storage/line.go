@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +42,7 @@ const (
 func lineConfig(c *pgxpool.Config) *pgxpool.Config {
 	c = c.Copy()
 	c.MaxConns = 2
-	for _, way := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
+	for _, way := range []string{"enable_seqscan", "jit"} {
 		c.ConnConfig.RuntimeParams[way] = "off"
 	}
 	return c
@@ -108,7 +109,7 @@ const (
 			  not exists (select 1 from messages x where x.conversation = t.id and x.key = t.key) as fresh,
 			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due <= $13 or w.attempts > 0)) as taken,
 			  exists (select 1 from outbox o where o.conversation = t.id and o.message <> all ($14::bigint[])) as behind
-			from t join conversations c on c.id = t.id and c.peer_hash = t.hash where t.id = ` + locked + `),
+			from t join conversations c on c.id = t.id and c.peer_hash = t.hash where c.id = any ($1) and c.id = ` + locked + `),
 		m as (
 			insert into messages (conversation, case_id, key, author, kind, body, at)
 			select id, open_case, key, 'person', kind, body, at from l where fresh order by nr returning id, conversation),
@@ -118,7 +119,7 @@ const (
 			update conversations c set session = case when l.taken then l.session else c.session end, rev = c.rev + l.taken::int,
 			  lang = case when l.taken then l.lang else c.lang end, kept = c.kept or l.taken, reachable = c.reachable or l.taken,
 			  keyboard = l.shown, seen_at = case when c.seen_at < $15 then $13 else c.seen_at end
-			from l where c.id = l.id and l.fresh and (l.taken or c.seen_at < $15)),
+			from l where c.id = any ($1) and c.id = l.id and l.fresh and (l.taken or c.seen_at < $15)),
 		o as (
 			insert into messages (conversation, case_id, author, body, status, at)
 			select l.id, l.open_case, 'bot', r.body, 'waiting', $13
@@ -127,9 +128,10 @@ const (
 		b as (
 			insert into outbox (message, conversation, channel, due)
 			select o.id, l.id, l.channel, case when l.behind or not $18 then $13 else $19 end from o join l on l.id = o.conversation)
-		select l.id, l.fresh, l.fresh and l.taken, l.behind, l.shown, l.open_case, array(select o.id from o where o.conversation = l.id order by o.id),
-		  case when l.fresh and l.taken and l.open_case is not null then pg_notify('` + notifyChannel + `', 'case:' || l.open_case) end::text
-		from l`
+		select l.id, l.fresh, l.fresh and l.taken, l.behind, l.shown, l.open_case,
+		  case when l.fresh and l.taken and l.open_case is not null then pg_notify('` + notifyChannel + `', 'case:' || l.open_case) end::text, null::bigint
+		from l
+		union all select conversation, null, null, null, null, null, null, id from o`
 
 	// A mark that changes the keyboard needs the conversation's lock; its conversation is 0 where it does not.
 	groupMark = `with x as materialized (
@@ -319,12 +321,23 @@ func (g *groupOfTurns) queue(b *pgx.Batch, rows map[int64]*groupRow) {
 		defer found.Close()
 		for found.Next() {
 			var id int64
-			var told *string
-			r := &groupRow{}
-			if err := found.Scan(&id, &r.fresh, &r.taken, &r.behind, &r.keyboard, &r.openCase, &r.ids, &told); err != nil {
+			var fresh, taken, behind *bool
+			var keyboard, told *string
+			var openCase, message *int64
+			if err := found.Scan(&id, &fresh, &taken, &behind, &keyboard, &openCase, &told, &message); err != nil {
 				return err
 			}
-			rows[id] = r
+			if rows[id] == nil {
+				rows[id] = &groupRow{}
+			}
+			if r := rows[id]; message != nil {
+				r.ids = append(r.ids, *message)
+			} else {
+				r.fresh, r.taken, r.behind, r.keyboard, r.openCase = *fresh, *taken, *behind, *keyboard, openCase
+			}
+		}
+		for _, r := range rows {
+			slices.Sort(r.ids)
 		}
 		return found.Err()
 	})

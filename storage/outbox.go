@@ -191,7 +191,8 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 	err := s.pool.QueryRow(ctx, `
 		with h as (select message from media_wanted where channel = $1 and due <= $2 order by due limit 1 for update skip locked),
 		u as (update media_wanted w set due = $3, attempts = attempts + 1 from h where w.message = h.message returning w.message, w.ref, w.attempts)
-		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind, l.case_id, c.person, p.wrapped
+		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind,
+		       coalesce(l.case_id, (select k.id from cases k where k.conversation = l.conversation and l.id > k.lines_after and l.id <= k.lines_upto)), c.person, p.wrapped
 		from u join media f on f.message = u.message join messages l on l.id = u.message join conversations c on c.id = l.conversation join people p on p.id = c.person`,
 		c, now, now.Add(2*lease)).Scan(&id, &ref, &attempts, &m.Mime, &m.Size, &m.Seconds, &m.Kind, &caseID, &person, &wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {

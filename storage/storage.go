@@ -51,7 +51,7 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu     sync.Mutex
+	mu    sync.Mutex
 	peers map[string]known // conversations by blind index, bounded
 
 	drawing sync.Mutex

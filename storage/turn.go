@@ -411,10 +411,10 @@ func (s *Store) openCase(ctx context.Context, db querier, h *hand, c *bot.CaseCh
 	}
 	err = db.QueryRow(ctx, `
 		with k as (
-			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last)
-			values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14) returning id),
+			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last, lines_after, lines_upto)
+			select $1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10::timestamptz, $10, $11, $12, $13, $14,
+			  coalesce((select max(lines_upto) from cases where conversation = $2), 0), (select max(id) from messages where conversation = $2) returning id),
 		c as (update conversations set open_case = k.id from k where conversations.id = $2),
-		l as (update messages m set case_id = k.id from k where m.conversation = $2 and m.case_id is null),
 		e as (insert into messages (conversation, case_id, author, body, at) select $2, k.id, 'event', $15, $10 from k)
 		select id from k`,
 		h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now,
