@@ -62,7 +62,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
 	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and m.conversation = $1`, conversation)
 	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message)
-		update messages m set body = null, status = case when m.id in (select message from o) then 'failed' else status end
+		update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
 		where conversation = $1`, conversation)
 	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
@@ -130,7 +130,7 @@ func DefaultRetention() Retention {
 // them, lose their words after a year and a month. The console's log-ins that have expired go too.
 func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	now := s.now()
-	if _, err := s.pool.Exec(ctx, `update messages set body = null where id in (
+	if _, err := s.pool.Exec(ctx, `update messages set body = null, fleeting = false where id in (
 		select m.id from messages m where m.fleeting and m.body is not null and m.at < $1
 		and not exists (select 1 from outbox o where o.message = m.id) for no key update skip locked)`, now.Add(-r.Fleeting)); err != nil {
 		return 0, fmt.Errorf("purge words that are not to be kept: %w", err)

@@ -104,12 +104,13 @@ const (
 	groupTurn = `with t as materialized (
 			select * from unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::bool[], $8::bigint[], $9::bytea[], $10::text[], $11::text[], $12::text[])
 			  with ordinality t(id, hash, key, kind, body, at, turned, rev, session, lang, keyboard, channel, nr)),
+		c as materialized (select id, peer_hash, rev, open_case, keyboard from conversations where id = ` + locked + `),
 		l as materialized (
 			select t.*, c.open_case, coalesce(t.keyboard, c.keyboard) as shown,
 			  not exists (select 1 from messages x where x.conversation = t.id and x.key = t.key) as fresh,
 			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due <= $13 or w.attempts > 0)) as taken,
 			  exists (select 1 from outbox o where o.conversation = t.id and o.message <> all ($14::bigint[])) as behind
-			from t join conversations c on c.id = t.id and c.peer_hash = t.hash where c.id = any ($1) and c.id = ` + locked + `),
+			from t join c on c.id = t.id and c.peer_hash = t.hash),
 		m as (
 			insert into messages (conversation, case_id, key, author, kind, body, at)
 			select id, open_case, key, 'person', kind, body, at from l where fresh order by nr returning id, conversation),
@@ -119,7 +120,7 @@ const (
 			update conversations c set session = case when l.taken then l.session else c.session end, rev = c.rev + l.taken::int,
 			  lang = case when l.taken then l.lang else c.lang end, kept = c.kept or l.taken, reachable = c.reachable or l.taken,
 			  keyboard = l.shown, seen_at = case when c.seen_at < $15 then $13 else c.seen_at end
-			from l where c.id = any ($1) and c.id = l.id and l.fresh and (l.taken or c.seen_at < $15)),
+			from l where c.id = l.id and l.fresh and (l.taken or c.seen_at < $15)),
 		o as (
 			insert into messages (conversation, case_id, author, body, status, at)
 			select l.id, l.open_case, 'bot', r.body, 'waiting', $13

@@ -18,5 +18,9 @@ alter table cases add column lines_after bigint not null default 0, add column l
 -- A case's lines are found through its conversation.
 drop index messages_case;
 
--- Room in each page for the lines of who is forgotten, so that erasing them leaves the indexes alone.
+-- Room in each page for the lines of who is forgotten, so that erasing their words leaves the indexes alone: none of them
+-- asks for the words any more.
 alter table messages set (fillfactor = 90);
+update messages set fleeting = false where fleeting and body is null;
+drop index messages_fleeting;
+create index messages_fleeting on messages (at) where fleeting;
