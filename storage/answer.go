@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +18,6 @@ type arrival struct {
 	known
 	hash   []byte // the peer's
 	entry  bot.Entry
-	filed  time.Time
 	words  []byte // the entry's sealed line
 	found  flows.Session
 	rev    int64     // of the session that was found
@@ -27,6 +25,7 @@ type arrival struct {
 	sealed []byte    // the session after the turn
 	lines  [][]byte  // the turn's messages, sealed
 
+	passed       bool     // somebody else holds the conversation, or it is erased
 	fresh, taken bool     // the entry was filed now; its turn was committed with it
 	born         []*claim // the turn's messages, in hand
 	told         news
@@ -67,6 +66,10 @@ func (s *Store) check(e *bot.Entry) error {
 	return nil
 }
 
+func (s *Store) arrival(k known, e bot.Entry) *arrival {
+	return &arrival{known: k, hash: s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID), entry: e, done: make(chan struct{})}
+}
+
 // answer takes an entry's turn on the session as it is known, outside any transaction, and commits the entry with it if
 // nothing has happened to the conversation meanwhile and nothing of it waits; else the entry waits for Turn. In this
 // process the entries of one conversation go through here one at a time.
@@ -80,7 +83,7 @@ func (s *Store) answer(ctx context.Context, e bot.Entry, step func(flows.Session
 		return nil, err
 	}
 	defer func() { release() }()
-	a := &arrival{known: k, hash: s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID), entry: e, filed: s.now(), done: make(chan struct{})}
+	a := s.arrival(k, e)
 	if err := s.find(ctx, a); err != nil {
 		return nil, err
 	}
@@ -89,14 +92,16 @@ func (s *Store) answer(ctx context.Context, e bot.Entry, step func(flows.Session
 	if a.words, err = seal(k.aead, "line", k.person, body{Input: &e.Input}); err != nil {
 		return nil, err
 	}
-	if simple(&turn) {
-		if err := a.seal(); err != nil {
-			return nil, err
-		}
-		s.line.add(&work{arrival: a}, true)
-		<-a.done // not sooner, even where nobody waits for the answer any more: what is committed is in hand
+	if !simple(&turn) {
+		s.apart.add(a, true)
+	} else if err := a.seal(); err != nil {
+		return nil, err
 	} else {
-		s.alone(context.WithoutCancel(ctx), a)
+		s.line.add(&work{arrival: a}, true)
+	}
+	<-a.done // not sooner, even where nobody waits for the answer any more: what is committed is in hand
+	if a.passed {
+		a.fresh, a.err = s.file(context.WithoutCancel(ctx), k, e)
 	}
 	if a.err != nil {
 		return nil, a.err
@@ -154,100 +159,6 @@ func (a *arrival) seal() (err error) {
 		if a.lines[i], err = seal(a.aead, "line", a.person, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices, Card: m.Card}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// waits is whether something of conversation $1 waits to be handled at the time $2, or has failed: then what comes now
-// comes after it.
-const waits = `exists (select 1 from inbox w where w.conversation = $1 and (w.due <= $2 or w.attempts > 0))`
-
-// alone commits an entry with a turn that changes more than the conversation, in a transaction of its own. Where that
-// fails the entry is filed, and Turn tries again.
-func (s *Store) alone(ctx context.Context, a *arrival) {
-	err := s.aloneOnce(ctx, a)
-	if err != nil && !errors.Is(err, errErased) {
-		s.log.Debug("a turn on arrival failed; the entry waits for another", "conversation", a.id, "error", err)
-		a.born, a.told, a.sealed, a.taken = nil, nil, nil, false
-		a.fresh, err = s.file(ctx, a.known, a.entry)
-	}
-	a.err = err
-}
-
-func (s *Store) aloneOnce(ctx context.Context, a *arrival) (err error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	defer func() {
-		if err != nil {
-			rolling, cancel := context.WithTimeout(ctx, 5*time.Second)
-			defer cancel()
-			conn.Exec(rolling, "rollback")
-		}
-	}()
-	h := &hand{entry: a.entry, person: a.person, id: a.id, rev: a.rev, aead: a.aead, session: a.found}
-	var openCase *int64
-	var keyboard string
-	idle, behind := false, false
-	inHand, last := s.hands.of(a.id)
-	b := &pgx.Batch{}
-	b.Queue("begin")
-	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, a.id, a.hash).QueryRow(func(row pgx.Row) error {
-		var n int
-		if err := row.Scan(&n); errors.Is(err, pgx.ErrNoRows) {
-			return errErased
-		} else {
-			return err
-		}
-	})
-	// As in a turn of the queue, what is read under the lock is asked for after it.
-	b.Queue(`select c.rev = $3 and not `+waits+`, c.kept, c.open_case, c.keyboard, exists (select 1 from outbox o where o.conversation = $1 and o.message <> all ($4::bigint[]))
-		from conversations c where c.id = $1`, a.id, a.filed, a.rev, inHand).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&idle, &h.kept, &openCase, &keyboard, &behind)
-	})
-	b.Queue(`update conversations set seen_at = $2 where id = $1 and seen_at < $3`, a.id, a.filed, a.filed.Add(-seenEvery))
-	b.Queue(`with m as (
-			insert into messages (conversation, case_id, key, author, kind, body, at)
-			select c.id, c.open_case, $3, 'person', $4, $5, $6 from conversations c where c.id = $1 on conflict (conversation, key) do nothing returning id),
-		i as (insert into inbox (message, conversation, key, due) select m.id, $1, $3, $2 from m join conversations c on c.id = $1 where c.rev <> $7 or `+waits+`)
-		select id from m`, a.id, a.filed, a.entry.Key, a.entry.Input.Kind, a.words, a.entry.Input.At, a.rev).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&h.message)
-		a.fresh = err == nil
-		return unless(err, pgx.ErrNoRows)
-	})
-	if err := conn.SendBatch(ctx, b).Close(); err != nil {
-		return err
-	}
-	b = &pgx.Batch{}
-	if !a.fresh || !idle {
-		b.Queue("commit")
-		return conn.SendBatch(ctx, b).Close()
-	}
-	if openCase != nil {
-		h.entry.Case = *openCase
-	}
-	born := &birth{due: a.filed}
-	if !behind && s.hands.room() {
-		born.due, born.claimed = a.filed.Add(lease), true
-	}
-	done, err := s.commit(ctx, conn, b, h, *a.turn, born)
-	if err != nil {
-		return err
-	}
-	b.Queue("commit")
-	if err := conn.SendBatch(ctx, b).Close(); err != nil {
-		return err
-	}
-	a.taken, a.sealed, a.told = true, done.session, done.told
-	if a.sealed == nil {
-		s.live.drop(ctx, a.id)
-		s.vault.forget(a.person)
-		s.dropPeer(a.entry.Peer)
-	}
-	if born.claimed {
-		a.born = s.hands.take(a, born.ids, last, born.due, null(born.caseID), keyboard)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		if err != nil {
 			return false, err
 		}
-		fresh, err = s.file(ctx, k, e)
+		fresh, err = s.fileInGroup(ctx, k, e)
 		if errors.Is(err, errErased) { // forgotten since: who writes now is somebody new
 			s.dropPeer(e.Peer)
 			continue
@@ -152,6 +152,28 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		return fresh, nil
 	}
 	return false, errors.New("receive: the conversation is being erased")
+}
+
+// fileInGroup files an entry with those that arrive at the same moment, or alone where it is more than words for now.
+func (s *Store) fileInGroup(ctx context.Context, k known, e bot.Entry) (fresh bool, err error) {
+	if e.Media != nil || !e.Due.IsZero() || e.Input.Event != "" {
+		return s.file(ctx, k, e)
+	}
+	release, err := s.slots.take(ctx, k.id)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	a := s.arrival(k, e)
+	if a.words, err = seal(k.aead, "line", k.person, body{Input: &e.Input}); err != nil {
+		return false, err
+	}
+	s.line.add(&work{arrival: a}, true)
+	<-a.done
+	if a.passed {
+		return s.file(ctx, k, e)
+	}
+	return a.fresh, a.err
 }
 
 // seenEvery is how exactly it is known when a person last wrote: a row that is not written does not grow old.

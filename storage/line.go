@@ -41,7 +41,7 @@ const (
 // sizes: a plan made while they were empty would scan them for ever.
 func lineConfig(c *pgxpool.Config) *pgxpool.Config {
 	c = c.Copy()
-	c.MaxConns = 2
+	c.MaxConns = 3
 	for _, way := range []string{"enable_seqscan", "jit"} {
 		c.ConnConfig.RuntimeParams[way] = "off"
 	}
@@ -74,7 +74,7 @@ func (s *Store) split(ctx context.Context, group []*work) {
 	case n == 1 && group[0].arrival != nil && group[0].arrival.turn != nil && !lost(err):
 		a := group[0].arrival
 		s.log.Debug("a turn on arrival failed; the entry waits for another", "conversation", a.id, "error", err)
-		a.turn, a.sealed, a.lines = nil, nil, nil
+		a.turn, a.sealed, a.lines, a.passed = nil, nil, nil, false
 		s.split(ctx, group)
 	default:
 		for _, w := range group {
@@ -152,8 +152,8 @@ type groupRow struct {
 	ids                  []int64
 }
 
-// transact commits a group in one transaction and one round trip; what it passed over, because somebody else holds the
-// conversation, goes alone after it.
+// transact commits a group in one transaction and one round trip. What it passes over, because somebody else holds the
+// conversation, it leaves to who asked for it.
 func (s *Store) transact(ctx context.Context, group []*work) error {
 	var arrivals []*arrival
 	var marks []*sentMark
@@ -184,22 +184,11 @@ func (s *Store) transact(ctx context.Context, group []*work) error {
 	for i, a := range arrivals {
 		if r := rows[a.id]; r != nil {
 			turns.settle(a, r, turns.last[i])
-		} else if a.err = s.passed(ctx, a); errors.Is(a.err, errErased) {
-			continue
-		}
-	}
-	for _, m := range marks {
-		if !m.made {
-			m.err = s.mark(ctx, m.claim, m.external, nil)
+		} else {
+			a.passed = true
 		}
 	}
 	return nil
-}
-
-// passed files an arrival that the group passed over: somebody holds its conversation, or it is erased.
-func (s *Store) passed(ctx context.Context, a *arrival) (err error) {
-	a.fresh, err = s.file(ctx, a.known, a.entry)
-	return err
 }
 
 // queueLock queues the locks of a group, and tells which keyboards its marks leave.
@@ -366,24 +355,28 @@ func (g *groupOfTurns) settle(a *arrival, r *groupRow, last *claim) {
 // markSent marks that a message went out, in a group with others, and waits for it. One whose conversation goes on only
 // with its mark is urgent.
 func (s *Store) markSent(ctx context.Context, cl *claim, external string, urgent bool) error {
-	m := &sentMark{claim: cl, external: external, done: make(chan struct{})}
-	s.line.add(&work{mark: m}, urgent)
-	<-m.done
+	m := &sentMark{claim: cl, external: external}
+	for tries := 0; tries < 3 && m.err == nil && !m.made; tries++ { // passed over where its conversation is held just then
+		m.done = make(chan struct{})
+		s.line.add(&work{mark: m}, urgent && tries == 0)
+		<-m.done
+	}
+	if m.err == nil && !m.made {
+		return s.mark(context.WithoutCancel(ctx), cl, external, nil)
+	}
 	if m.err != nil {
 		return fmt.Errorf("mark message %d: %w", cl.id, m.err)
 	}
-	if m.made {
-		var told news
-		if urgent {
-			told.add(bot.TopicOutbox(cl.message.Peer.Channel))
-		}
-		if cl.message.Peer.Channel == bot.Web {
-			told.add(bot.TopicPeer(cl.message.Peer))
-		}
-		if cl.caseID != nil {
-			told.add(bot.TopicCase(*cl.caseID))
-		}
-		s.hub.poke(told...)
+	var told news
+	if urgent {
+		told.add(bot.TopicOutbox(cl.message.Peer.Channel))
 	}
+	if cl.message.Peer.Channel == bot.Web {
+		told.add(bot.TopicPeer(cl.message.Peer))
+	}
+	if cl.caseID != nil {
+		told.add(bot.TopicCase(*cl.caseID))
+	}
+	s.hub.poke(told...)
 	return nil
 }

@@ -41,6 +41,7 @@ type Store struct {
 	pool     *pgxpool.Pool
 	linePool *pgxpool.Pool // of the line
 	line     *gatherer[*work]
+	apart    *gatherer[*arrival]
 	slots    slots
 	hands    hands
 	live     *live
@@ -98,6 +99,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	s.line = newGatherer(maxGroup, markLinger, s.together)
+	s.apart = newGatherer(maxApart, 0, s.besides)
 	if err := s.open(ctx, o); err != nil {
 		pool.Close()
 		s.linePool.Close()
@@ -127,6 +129,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 func (s *Store) Close() {
 	s.closing.Do(func() {
 		s.hub.close()
+		s.apart.close()
 		s.line.close()
 		s.live.close()
 		s.linePool.Close()
