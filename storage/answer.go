@@ -123,7 +123,7 @@ func (s *Store) answer(ctx context.Context, e bot.Entry, step func(flows.Session
 // find is the session of a conversation with its revision, as Redis or else the row has it. Whether it still holds is
 // seen under the lock.
 func (s *Store) find(ctx context.Context, a *arrival) error {
-	if rev, sealed := s.live.fetch(ctx, a.id); sealed != nil && unseal(a.aead, "session", a.person, sealed, &a.found) == nil {
+	if rev, sealed := s.live.fetch(a.id); sealed != nil && unseal(a.aead, "session", a.person, sealed, &a.found) == nil {
 		a.rev = rev
 		return nil
 	}

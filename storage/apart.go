@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,7 +78,7 @@ type apartRow struct {
 func (s *Store) transactApart(ctx context.Context, group []*arrival) (err error) {
 	conn, err := s.linePool.Acquire(ctx)
 	if err != nil {
-		return err
+		return errors.Join(err, errCut)
 	}
 	// A connection that is given back within a transaction is closed by the pool.
 	defer conn.Release()
@@ -91,6 +92,7 @@ func (s *Store) transactApart(ctx context.Context, group []*arrival) (err error)
 			} else if a.fresh = r.fresh; r.taken {
 				settle, err := s.commitApart(ctx, conn, b, a, r, last[i])
 				if err != nil {
+					err = cut(conn, err)
 					s.rollback(ctx, conn)
 					return err
 				}
@@ -101,6 +103,7 @@ func (s *Store) transactApart(ctx context.Context, group []*arrival) (err error)
 		err = conn.SendBatch(ctx, b).Close()
 	}
 	if err != nil {
+		err = cut(conn, err)
 		s.rollback(ctx, conn)
 		return err
 	}

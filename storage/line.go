@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"baom/bot"
@@ -87,10 +88,25 @@ func (s *Store) split(ctx context.Context, group []*work) {
 	}
 }
 
-// lost reports whether a failure is that of the connection or of its time: no part of the group would do better.
+// lost reports whether a failure is that of the connection, of the server or of the time that was left: no part of the
+// group would do better.
 func lost(err error) bool {
-	var refused interface{ SQLState() string }
-	return !errors.As(err, &refused) || refused.SQLState()[:2] == "57" || refused.SQLState()[:2] == "53"
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return slices.Contains([]string{"08", "53", "57", "58"}, refused.Code[:2])
+	}
+	return errors.Is(err, errCut) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// errCut is of a transaction whose connection was lost on the way.
+var errCut = errors.New("the connection was lost")
+
+// cut is err, and says so where it has cost the connection.
+func cut(conn *pgxpool.Conn, err error) error {
+	if conn.Conn().IsClosed() {
+		return errors.Join(err, errCut)
+	}
+	return err
 }
 
 // The statements of a group travel together and are one transaction. The first locks the conversations, in order, and
@@ -178,8 +194,13 @@ func (s *Store) transact(ctx context.Context, group []*work) error {
 	if len(topics) > 0 {
 		b.Queue(groupNotify, topics)
 	}
-	if err := s.linePool.SendBatch(ctx, b).Close(); err != nil {
-		return err
+	conn, err := s.linePool.Acquire(ctx)
+	if err != nil {
+		return errors.Join(err, errCut)
+	}
+	defer conn.Release()
+	if err := conn.SendBatch(ctx, b).Close(); err != nil { // a batch outside a transaction is one by itself
+		return cut(conn, err)
 	}
 	for i, a := range arrivals {
 		if r := rows[a.id]; r != nil {

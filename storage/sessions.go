@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,13 +42,13 @@ return 0`)
 type liveGet struct {
 	conversation, rev int64
 	sealed            []byte // nil: there is none
-	done              chan struct{}
+	done              sync.WaitGroup
 }
 
 type livePut struct {
 	conversation, rev int64
 	sealed            []byte
-	done              func()
+	done              func() // may be nil
 }
 
 // maxLiveGroup bounds how many sessions travel at once.
@@ -84,18 +85,15 @@ func (l *live) absent() bool {
 func (l *live) key(conversation int64) string { return l.prefix + strconv.FormatInt(conversation, 10) }
 
 // fetch is the copy of a sealed session and its revision; nil if there is none.
-func (l *live) fetch(ctx context.Context, conversation int64) (rev int64, sealed []byte) {
+func (l *live) fetch(conversation int64) (rev int64, sealed []byte) {
 	if l.absent() {
 		return 0, nil
 	}
-	g := &liveGet{conversation: conversation, done: make(chan struct{})}
+	g := &liveGet{conversation: conversation}
+	g.done.Add(1)
 	l.gets.add(g, true)
-	select {
-	case <-g.done:
-		return g.rev, g.sealed
-	case <-ctx.Done():
-		return 0, nil
-	}
+	g.done.Wait()
+	return g.rev, g.sealed
 }
 
 func (l *live) getAll(group []*liveGet) {
@@ -113,28 +111,7 @@ func (l *live) getAll(group []*liveGet) {
 				g.rev, g.sealed = int64(binary.BigEndian.Uint64([]byte(data[:8]))), []byte(data[8:])
 			}
 		}
-		close(g.done)
-	}
-}
-
-// get is the sealed session at exactly that revision, or nil.
-func (l *live) get(ctx context.Context, conversation, rev int64) []byte {
-	if had, sealed := l.fetch(ctx, conversation); had == rev {
-		return sealed
-	}
-	return nil
-}
-
-// put stores a sealed session, unless Redis has a newer one, and waits for it.
-func (l *live) put(ctx context.Context, conversation, rev int64, sealed []byte) {
-	if l.absent() {
-		return
-	}
-	done := make(chan struct{})
-	l.puts.add(&livePut{conversation, rev, sealed, func() { close(done) }}, true)
-	select {
-	case <-done:
-	case <-ctx.Done():
+		g.done.Done()
 	}
 }
 
@@ -149,7 +126,9 @@ func (l *live) putAll(group []*livePut) {
 		l.complain(err)
 	}
 	for _, p := range group {
-		p.done()
+		if p.done != nil {
+			p.done()
+		}
 	}
 }
 
