@@ -52,8 +52,9 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu    sync.Mutex
-	peers map[string]known // conversations by blind index, bounded
+	mu     sync.Mutex
+	peers  map[string]known // conversations by blind index, bounded
+	wishes map[bot.Channel]*gatherer[*wish]
 
 	drawing sync.Mutex
 	people  []int64 // ids drawn for people yet to come
@@ -92,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
 	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
 	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
 		pool.Close()
