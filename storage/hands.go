@@ -96,16 +96,21 @@ func (s *Store) delivery(a *arrival) bot.Deliver {
 // goes back into the outbox, where it waits behind it; so it does where its lease is nearly over.
 func (s *Store) hand(ctx context.Context, cl *claim, send func(context.Context, bot.Message) (string, error)) error {
 	before := cl.before
+	follows := true
 	if before != nil {
-		<-before.gone
-		cl.message.Keyboard = before.after
 		cl.before = nil // it may be forgotten
+		select {
+		case <-before.gone:
+			follows, cl.message.Keyboard = before.sent, before.after
+		case <-ctx.Done():
+			follows = false
+		}
 	}
 	left := cl.until.Sub(s.now()) - lease/4
-	if before != nil && !before.sent || left <= 0 {
+	if !follows || left <= 0 {
 		close(cl.gone)
 		s.hands.drop(cl)
-		_, err := s.pool.Exec(context.WithoutCancel(ctx), `update outbox set due = $2 where message = $1 and due = $3`, cl.id, s.now(), cl.until)
+		_, err := s.pool.Exec(context.WithoutCancel(ctx), `update outbox set due = $2, attempts = attempts - 1 where message = $1 and due = $3`, cl.id, s.now(), cl.until)
 		s.hub.poke(bot.TopicOutbox(cl.message.Peer.Channel))
 		return err
 	}

@@ -143,8 +143,8 @@ const (
 			from unnest($16::bigint[], $17::bytea[]) with ordinality r(conversation, body, nr) join l on l.id = r.conversation and l.taken join m on m.conversation = l.id
 			order by r.nr returning id, conversation),
 		b as (
-			insert into outbox (message, conversation, channel, due)
-			select o.id, l.id, l.channel, case when l.behind or not $18 then $13 else $19 end from o join l on l.id = o.conversation)
+			insert into outbox (message, conversation, channel, due, attempts)
+			select o.id, l.id, l.channel, case when l.behind or not $18 then $13 else $19 end, (not l.behind and $18)::int from o join l on l.id = o.conversation)
 		select l.id, l.fresh, l.fresh and l.taken, l.behind, l.shown, l.open_case,
 		  case when l.fresh and l.taken and l.open_case is not null then pg_notify('` + notifyChannel + `', 'case:' || l.open_case) end::text, null::bigint
 		from l

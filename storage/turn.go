@@ -319,6 +319,14 @@ type birth struct {
 	caseID  int64   // theirs
 }
 
+// attempts is how often such a message has been claimed.
+func (b *birth) attempts() int {
+	if b.claimed {
+		return 1
+	}
+	return 0
+}
+
 // is notes the id of a message.
 func (b *birth) is(row pgx.Row) error {
 	var id int64
@@ -442,11 +450,11 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
 			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8) returning id),
-		o as (insert into outbox (message, conversation, channel, due) select id, $1, $9, $15 from m),
+		o as (insert into outbox (message, conversation, channel, due, attempts) select id, $1, $9, $15, $16 from m),
 		f as (insert into media (message, mime, size, seconds, name, data, state)
 			select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null)
 		select id from m`,
-		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due).QueryRow(born.is)
+		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due, born.attempts()).QueryRow(born.is)
 	return nil
 }
 
