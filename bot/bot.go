@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,7 +26,7 @@ type Bot struct {
 	Turners    int // turns at the same time; 0: 8
 	Senders    int // messages under way at the same time on each channel, beside those that answer what has just arrived; 0: 16
 
-	leaving sync.WaitGroup // the answers under way to what has just arrived
+	leaving Crew // the answers under way to what has just arrived
 }
 
 // handInTime is how long a turn, a send or a fetch in hand may take to end once Run has been told to stop.
@@ -78,9 +77,7 @@ func (b *Bot) receiver(m Messenger) func(context.Context, Entry) error {
 		_, deliver, err := b.Journal.Answer(ctx, e, b.Take)
 		if deliver != nil {
 			b.leaving.Go(func() {
-				hand, cancel := context.WithTimeout(context.WithoutCancel(ctx), handInTime+time.Minute)
-				defer cancel()
-				if err := deliver(hand, m.Send); err != nil {
+				if err := deliver(context.WithoutCancel(ctx), m.Send); err != nil {
 					b.Log.Error("work failed", "topic", string(TopicOutbox(m.Channel())), "error", err)
 				}
 			})

@@ -16,7 +16,6 @@ import (
 // became of both.
 type arrival struct {
 	known
-	hash   []byte // the peer's
 	entry  bot.Entry
 	words  []byte // the entry's sealed line
 	found  flows.Session
@@ -30,7 +29,7 @@ type arrival struct {
 	born         []*claim // the turn's messages, in hand
 	told         news
 	err          error
-	done         chan struct{}
+	done         sync.WaitGroup
 }
 
 // Answer implements bot.Journal: boundaries A and B in one transaction, and the claim of C.
@@ -66,8 +65,10 @@ func (s *Store) check(e *bot.Entry) error {
 	return nil
 }
 
-func (s *Store) arrival(k known, e bot.Entry) *arrival {
-	return &arrival{known: k, hash: s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID), entry: e, done: make(chan struct{})}
+func newArrival(k known, e bot.Entry) *arrival {
+	a := &arrival{known: k, entry: e}
+	a.done.Add(1)
+	return a
 }
 
 // answer takes an entry's turn on the session as it is known, outside any transaction, and commits the entry with it if
@@ -83,7 +84,7 @@ func (s *Store) answer(ctx context.Context, e bot.Entry, step func(flows.Session
 		return nil, err
 	}
 	defer func() { release() }()
-	a := s.arrival(k, e)
+	a := newArrival(k, e)
 	if err := s.find(ctx, a); err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (s *Store) answer(ctx context.Context, e bot.Entry, step func(flows.Session
 	} else {
 		s.line.add(&work{arrival: a}, true)
 	}
-	<-a.done // not sooner, even where nobody waits for the answer any more: what is committed is in hand
+	a.done.Wait() // not sooner, even where nobody waits for the answer any more: what is committed is in hand
 	if a.passed {
 		a.fresh, a.err = s.file(context.WithoutCancel(ctx), k, e)
 	}

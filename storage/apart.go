@@ -46,7 +46,7 @@ func (s *Store) besides(group []*arrival) {
 	defer cancel()
 	s.splitApart(ctx, group)
 	for _, a := range group {
-		close(a.done)
+		a.done.Done()
 	}
 }
 

@@ -96,27 +96,28 @@ func (s *Store) delivery(a *arrival) bot.Deliver {
 // goes back into the outbox, where it waits behind it; so it does where its lease is nearly over.
 func (s *Store) hand(ctx context.Context, cl *claim, send func(context.Context, bot.Message) (string, error)) error {
 	before := cl.before
-	follows := true
+	left := cl.until.Sub(s.now()) - lease/4
+	sending, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	follows := left > 0
 	if before != nil {
 		cl.before = nil // it may be forgotten
 		select {
 		case <-before.gone:
-			follows, cl.message.Keyboard = before.sent, before.after
-		case <-ctx.Done():
+			cl.message.Keyboard = before.after
+			follows = follows && before.sent && sending.Err() == nil
+		case <-sending.Done():
 			follows = false
 		}
 	}
-	left := cl.until.Sub(s.now()) - lease/4
-	if !follows || left <= 0 {
+	if !follows {
 		close(cl.gone)
 		s.hands.drop(cl)
 		_, err := s.pool.Exec(context.WithoutCancel(ctx), `update outbox set due = $2, attempts = attempts - 1 where message = $1 and due = $3`, cl.id, s.now(), cl.until)
 		s.hub.poke(bot.TopicOutbox(cl.message.Peer.Channel))
 		return err
 	}
-	sending, cancel := context.WithTimeout(ctx, left)
 	external, sendErr := send(sending, cl.message)
-	cancel()
 	cl.sent = sendErr == nil
 	if len(cl.message.Choices) > 0 {
 		cl.after = external

@@ -47,6 +47,7 @@ func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
 	if err != nil {
 		return known{}, fmt.Errorf("find a conversation: %w", err)
 	}
+	k.hash = hash
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.peers) >= rememberedPeers {
@@ -164,12 +165,12 @@ func (s *Store) fileInGroup(ctx context.Context, k known, e bot.Entry) (fresh bo
 		return false, err
 	}
 	defer release()
-	a := s.arrival(k, e)
+	a := newArrival(k, e)
 	if a.words, err = seal(k.aead, "line", k.person, body{Input: &e.Input}); err != nil {
 		return false, err
 	}
 	s.line.add(&work{arrival: a}, true)
-	<-a.done
+	a.done.Wait()
 	if a.passed {
 		return s.file(ctx, k, e)
 	}
@@ -200,7 +201,7 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	if due.IsZero() {
 		due = now
 	}
-	hash := s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID)
+	hash := k.hash
 	sealed, err := seal(k.aead, "line", k.person, body{Input: &e.Input})
 	if err != nil {
 		return false, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,7 +27,7 @@ type sentMark struct {
 	external string
 	made     bool
 	err      error
-	done     chan struct{}
+	done     sync.WaitGroup
 }
 
 const (
@@ -57,9 +58,9 @@ func (s *Store) together(group []*work) {
 	s.split(ctx, group)
 	for _, w := range group {
 		if w.arrival != nil {
-			close(w.arrival.done)
+			w.arrival.done.Done()
 		} else {
-			close(w.mark.done)
+			w.mark.done.Done()
 		}
 	}
 }
@@ -378,9 +379,9 @@ func (g *groupOfTurns) settle(a *arrival, r *groupRow, last *claim) {
 func (s *Store) markSent(ctx context.Context, cl *claim, external string, urgent bool) error {
 	m := &sentMark{claim: cl, external: external}
 	for tries := 0; tries < 3 && m.err == nil && !m.made; tries++ { // passed over where its conversation is held just then
-		m.done = make(chan struct{})
+		m.done.Add(1)
 		s.line.add(&work{mark: m}, urgent && tries == 0)
-		<-m.done
+		m.done.Wait()
 	}
 	if m.err == nil && !m.made {
 		return s.mark(context.WithoutCancel(ctx), cl, external, nil)

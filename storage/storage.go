@@ -64,6 +64,7 @@ type Store struct {
 type known struct {
 	id, person int64
 	aead       tink.AEAD
+	hash       []byte // the peer's
 }
 
 var (

@@ -44,6 +44,18 @@ type pressed struct {
 	Query  string `json:"callback_query_id"`
 }
 
+// A reply is what a method answers.
+type reply struct {
+	OK          bool   `json:"ok"`
+	Result      any    `json:"result"` // a pointer to what it is read into
+	Code        int    `json:"error_code"`
+	Description string `json:"description"`
+	Parameters  struct {
+		After int `json:"retry_after"`
+		Moved int `json:"migrate_to_chat_id"`
+	} `json:"parameters"`
+}
+
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // post calls a method of the Bot API and reads its result into a value, unless that is nil. Its errors are those of the
@@ -64,31 +76,21 @@ func (t *Telegram) post(ctx context.Context, method string, params, result any) 
 		return err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK && result == nil {
+		_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection is used again
+		return err
+	}
 	answer := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(answer)
 	answer.Reset()
 	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, 1<<20)); err != nil {
 		return fmt.Errorf("%s: read the answer: %w", method, err)
 	}
-	var got struct {
-		OK          bool            `json:"ok"`
-		Result      json.RawMessage `json:"result"`
-		Code        int             `json:"error_code"`
-		Description string          `json:"description"`
-		Parameters  struct {
-			After int `json:"retry_after"`
-			Moved int `json:"migrate_to_chat_id"`
-		} `json:"parameters"`
-	}
+	got := reply{Result: result}
 	if err := json.Unmarshal(answer.Bytes(), &got); err != nil {
 		return fmt.Errorf("%s: status %d: the answer cannot be read", method, resp.StatusCode)
 	}
 	switch {
-	case got.OK && result != nil:
-		if err := json.Unmarshal(got.Result, result); err != nil {
-			return fmt.Errorf("%s: the answer cannot be read", method)
-		}
-		return nil
 	case got.OK:
 		return nil
 	case got.Code == http.StatusTooManyRequests:

@@ -67,10 +67,10 @@ func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	go func() {
+	t.crew.Go(func() {
 		defer func() { cancel(); <-t.room }()
 		f(ctx)
-	}()
+	})
 }
 
 // settle waits for the small calls beside the line, which takes no longer than their time limit, and lets no more begin.
@@ -79,6 +79,7 @@ func (t *Telegram) settle() {
 	for range cap(t.room) {
 		t.room <- struct{}{}
 	}
+	t.crew.Wait()
 }
 
 // bareKeyboard removes the buttons under a message, beside the line, unless that was done a moment ago: the press that

@@ -9,12 +9,12 @@
 package telegram
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -59,8 +59,9 @@ type Telegram struct {
 	pace    pace
 	parts   parts
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
-	room    chan struct{}            // bounds the small calls beside the line: answered presses, removed keyboards
-	blocked atomic.Int64             // how many people have blocked the bot since the start
+	crew    bot.Crew
+	room    chan struct{} // bounds the small calls beside the line: answered presses, removed keyboards
+	blocked atomic.Int64  // how many people have blocked the bot since the start
 
 	groupsMu sync.Mutex
 	groups   map[int64]bool // groups that we have left
@@ -202,12 +203,15 @@ func (t *Telegram) Webhook() http.Handler {
 			http.Error(w, "not for you", http.StatusUnauthorized)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUpdate))
+		read := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(read)
+		read.Reset()
+		_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxUpdate))
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 			http.Error(w, "too large for an update", http.StatusRequestEntityTooLarge)
 			return
 		}
-		u, ok := decode(body)
+		u, ok := decode(read.Bytes())
 		if err != nil || !ok {
 			http.Error(w, "not an update", http.StatusBadRequest)
 			return
