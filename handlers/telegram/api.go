@@ -44,6 +44,33 @@ type pressed struct {
 	Query  string `json:"callback_query_id"`
 }
 
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// exchange makes a call by the wire, or where there is none by the client of the configuration. The body is given back.
+func (t *Telegram) exchange(ctx context.Context, method string, body, answer *bytes.Buffer) (status int, err error) {
+	if t.wire != nil {
+		defer buffers.Put(body)
+		return t.wire.call(ctx, method, body.Bytes(), answer)
+	}
+	address := *t.bot // the transport may read the body after the call has ended: that is not used again
+	address.Path += method
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), body)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := t.HTTP.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return 0, fmt.Errorf("%s: read the answer: %w", method, err)
+	}
+	return resp.StatusCode, nil
+}
+
 // A reply is what a method answers.
 type reply struct {
 	OK          bool   `json:"ok"`
@@ -61,34 +88,22 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // post calls a method of the Bot API and reads its result into a value, unless that is nil. Its errors are those of the
 // library.
 func (t *Telegram) post(ctx context.Context, method string, params, result any) error {
-	body := new(bytes.Buffer) // not from the pool: the transport may read it after the call has ended
+	body, answer := buffers.Get().(*bytes.Buffer), buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(answer)
+	body.Reset()
+	answer.Reset()
 	enc := json.NewEncoder(body)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(params); err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}
-	address := *t.bot
-	address.Path += method
-	req := (&http.Request{Method: http.MethodPost, URL: &address, Host: address.Host, Header: jsonHeader, ContentLength: int64(body.Len()),
-		Body: io.NopCloser(body), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
-	resp, err := t.HTTP.Do(req)
-	if err != nil {
+	status, err := t.exchange(ctx, method, body, answer)
+	if err != nil || status == http.StatusOK && result == nil {
 		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusOK && result == nil {
-		_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)) // so that the connection is used again
-		return err
-	}
-	answer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(answer)
-	answer.Reset()
-	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, 1<<20)); err != nil {
-		return fmt.Errorf("%s: read the answer: %w", method, err)
 	}
 	got := reply{Result: result}
 	if err := json.Unmarshal(answer.Bytes(), &got); err != nil {
-		return fmt.Errorf("%s: status %d: the answer cannot be read", method, resp.StatusCode)
+		return fmt.Errorf("%s: status %d: the answer cannot be read", method, status)
 	}
 	switch {
 	case got.OK:
@@ -107,8 +122,6 @@ func (t *Telegram) post(ctx context.Context, method string, params, result any) 
 // kinds are the library's errors, by the code of an answer.
 var kinds = map[int]error{http.StatusForbidden: tg.ErrorForbidden, http.StatusBadRequest: tg.ErrorBadRequest,
 	http.StatusUnauthorized: tg.ErrorUnauthorized, http.StatusNotFound: tg.ErrorNotFound, http.StatusConflict: tg.ErrorConflict}
-
-var jsonHeader = http.Header{"Content-Type": {"application/json"}}
 
 // botAddress is where the methods of a bot are called.
 func botAddress(base, token string) (*url.URL, error) {
