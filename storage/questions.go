@@ -142,7 +142,7 @@ func (s *Store) tellBack(ctx context.Context, tx pgx.Tx, backs [][]byte, tell fu
 			return 0, err
 		}
 		b := &pgx.Batch{}
-		if err := s.queueMessage(b, aead, person, id, channel, caseID, nil, false, bot.Message{Lang: lang, Text: tell(lang)}, s.now()); err != nil {
+		if err := s.queueMessage(b, aead, person, id, channel, caseID, nil, false, bot.Message{Lang: lang, Text: tell(lang)}, s.now(), &birth{due: s.now()}); err != nil {
 			return 0, err
 		}
 		told.add(bot.TopicOutbox(channel))

@@ -42,6 +42,11 @@ type Options struct {
 // A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
 type Store struct {
 	pool     *pgxpool.Pool
+	linePool *pgxpool.Pool // of the line
+	line     *gatherer[*work]
+	apart    *gatherer[*arrival]
+	slots    slots
+	hands    hands
 	live     *live
 	vault    *vault
 	hub      *hub
@@ -50,8 +55,12 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu    sync.Mutex
-	peers map[string]known // conversations by blind index, bounded
+	mu     sync.Mutex
+	peers  map[string]known // conversations by blind index, bounded
+	wishes map[bot.Channel]*gatherer[*wish]
+
+	drawing sync.Mutex
+	people  []int64 // ids drawn for people yet to come
 }
 
 // known is what does not change about a conversation.
@@ -89,9 +98,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
+	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.line = newGatherer(maxGroup, markLinger, s.together)
+	s.apart = newGatherer(maxApart, 0, s.besides)
 	if err := s.open(ctx, o); err != nil {
 		pool.Close()
+		s.linePool.Close()
 		return nil, err
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
@@ -118,7 +135,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 func (s *Store) Close() {
 	s.closing.Do(func() {
 		s.hub.close()
+		s.apart.close()
+		s.line.close()
 		s.live.close()
+		s.linePool.Close()
 		s.pool.Close()
 	})
 }
