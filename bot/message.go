@@ -17,6 +17,9 @@ const (
 	Telegram Channel = "telegram"
 	WhatsApp Channel = "whatsapp"
 	Web      Channel = "web"
+
+	// Imported is no network: a case taken over from the office's earlier register. Nothing can be sent.
+	Imported Channel = "import"
 )
 
 // A Peer is one person, or one phone, on one channel: the unit of order. ID is the network's own identifier (a chat

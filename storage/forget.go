@@ -75,6 +75,9 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 
 // Forget implements bot.Journal.
 func (s *Store) Forget(ctx context.Context, p bot.Peer) error {
+	if p.Channel == bot.Imported {
+		return s.forgetImported(ctx, p.ID)
+	}
 	k, err := s.existing(ctx, p)
 	if err == nil {
 		_, err = s.forget(ctx, k.id, k.person, nil)
@@ -118,7 +121,7 @@ type Retention struct {
 
 // DefaultRetention is what people are told when they are asked for their consent.
 func DefaultRetention() Retention {
-	return Retention{Silent: 30 * 24 * time.Hour, Closed: 365 * 24 * time.Hour, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
+	return Retention{Silent: 30 * 24 * time.Hour, Closed: bot.KeptClosed, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
 }
 
 // Purge applies the retention rules and tells how many people were forgotten. Questions, which are apart from who asked
@@ -134,6 +137,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 		return 0, fmt.Errorf("purge log-ins: %w", err)
 	}
 	if err := s.purgeQuestions(ctx, now); err != nil {
+		return 0, err
+	}
+	if err := s.purgeImports(ctx, now); err != nil {
 		return 0, err
 	}
 	if err := s.purgeCases(ctx, now.Add(-r.Closed)); err != nil {
@@ -188,11 +194,19 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("find cases to be erased: %w", err)
 	}
 	for _, id := range due {
+		k, err := s.scanCase(s.pool.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
+		if err != nil {
+			return fmt.Errorf("erase case %d: %w", id, err)
+		}
 		b := &pgx.Batch{}
 		b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
+		queueTally(b, id, k.Answers, before)
 		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
-		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true
+		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, erased = true
 			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
+		// Who has no conversation, and no other case, is not known by anything any more.
+		b.Queue(`update people p set wrapped = null, erased_at = $2 where p.id = $1 and p.wrapped is not null
+			and not exists (select 1 from conversations c where c.person = p.id) and not exists (select 1 from cases c where c.person = p.id and not c.erased)`, k.person, s.now())
 		const of = `from messages m where (select erased from cases where id = $1) and ` + ofCase
 		b.Queue(`delete from media_wanted where message in (select m.id `+of+`)`, id)
 		b.Queue(`update media set state = 'erased', data = null, name = null where message in (select m.id `+of+`)`, id)

@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +71,10 @@ type known struct {
 var (
 	_ bot.Journal = (*Store)(nil)
 	_ bot.Cases   = (*Store)(nil)
+
+	_ bot.Questions = (*Store)(nil)
+	_ bot.Register  = (*Store)(nil)
+	_ bot.Imports   = (*Store)(nil)
 )
 
 // querier is what a pool and a transaction have in common.
@@ -193,16 +194,15 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var have int
+	want, err := goose.NumericComponent(names[len(names)-1])
+	if err != nil {
+		return err
+	}
+	var have int64
 	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&have)
 	var missing *pgconn.PgError
 	if errors.As(err, &missing) && missing.Code == "42P01" {
 		have, err = 0, nil
-	}
-	want := 0
-	for _, name := range names { // a name begins with its number; some may be missing
-		n, _ := strconv.Atoi(strings.SplitN(path.Base(name), "_", 2)[0])
-		want = max(want, n)
 	}
 	switch {
 	case err != nil:

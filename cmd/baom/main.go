@@ -54,6 +54,7 @@ func commands() []command {
 		{"migrate", "", "bring the database's tables up to date", (*program).migrate},
 		{"officer", "add -login L -name N -office O [-role officer]", "make an account for the console", (*program).officer},
 		{"pair", "[-phone +212612345678]", "link the office's telephone for WhatsApp", (*program).pair},
+		{"export", "-o FILE.xlsx [-office O] [-from DAY] [-to DAY]", "write the register as an Excel workbook", (*program).export},
 		{"forget", "CHANNEL PEER", "erase what is held about a person", (*program).forget},
 		{"config", "", "the settings in force, secrets hidden", (*program).config},
 		{"version", "", "what this program is", (*program).version},

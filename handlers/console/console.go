@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -66,6 +67,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
+	reading   sync.Mutex    // of workbooks, one at a time
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -160,6 +162,20 @@ func (c *Console) routes() map[string]member {
 		"GET /console/questions/patch":         c.questionsPatch,
 		"GET /console/content":                 c.contentPage,
 		"POST /console/content":                c.reloadContent,
+		"GET /console/cases/{case}/sheet":      c.sheet,
+		"GET /console/cases/{case}/receipt":    c.receipt,
+		"GET /console/figures":                 c.figures,
+		"GET /console/figures.xlsx":            c.figuresExcel,
+		"GET /console/report":                  c.report,
+		"GET /console/imports":                 c.imports,
+		"POST /console/imports":                c.addImport,
+		"GET /console/imports/{import}":        c.importPage,
+		"POST /console/imports/{import}/plan":  c.planImport,
+		"POST /console/imports/{import}/take":  c.takeImport,
+		"POST /console/imports/{import}/drop":  c.dropImport,
+		"GET /console/register":                c.register,
+		"GET /console/register/list":           c.registerList,
+		"GET /console/register.xlsx":           c.registerExcel,
 		"GET /console/account":                 c.account,
 		"POST /console/account":                c.changePassphrase,
 		"POST /console/logout":                 c.logout,

@@ -37,13 +37,17 @@ type page struct {
 	Alarm bot.LinkState // of WhatsApp's link, where who looks must do something
 	Phone bool          // who looks after WhatsApp's link
 	View  any
+	Body  template.HTML // the page's own template, already made; empty: the layout names it
 }
 
 // Tongues are the languages of the interface.
 func (page) Tongues() []content.Lang { return tongues() }
 
 // Manages reports whether who looks at the page manages officers.
-func (p page) Manages() bool { return p.Who != nil && p.Who.Role != bot.RoleOfficer }
+func (p page) Manages() bool { return p.Who != nil && p.Who.Leads(p.Who.Office) }
+
+// Works reports whether who looks at the page works on people's cases.
+func (p page) Works() bool { return p.Who != nil && p.Who.Works() }
 
 // Administers reports whether who looks at the page is an administrator.
 func (p page) Administers() bool { return p.Who != nil && p.Who.Role == bot.RoleAdmin }
@@ -87,8 +91,18 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Office
 	if who != nil && status == http.StatusOK {
 		p.Done = c.sessions.PopString(r.Context(), keyDone)
 	}
+	if slices.Contains(ownPages, name) {
+		var b bytes.Buffer
+		if err := c.templates[c.lang(r)].ExecuteTemplate(&b, name, p); err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+		p.Body = template.HTML(b.String())
+	}
 	return c.write(w, r, status, "layout", p)
 }
+
+// ownPages are the pages of the register, the figures and the imports: they have a style sheet of their own.
+var ownPages = []string{"register", "figures", "imports", "import"}
 
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
@@ -129,6 +143,8 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
+		"foldable": less, "span": w.span, "mark": w.mark,
+		"inc": func(i int) int { return i + 1 },
 	}
 }
 
