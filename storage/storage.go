@@ -231,10 +231,12 @@ type Stats struct {
 }
 
 // Stats counts what waits, and how long the oldest has waited.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
+func (s *Store) Stats(ctx context.Context) (Stats, error) { return stats(ctx, s.pool) }
+
+func stats(ctx context.Context, db querier) (Stats, error) {
 	var st Stats
 	var inbox, outbox, oldest float64
-	err := s.pool.QueryRow(ctx, `
+	err := db.QueryRow(ctx, `
 		select (select count(*) from inbox where due <= now()), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from inbox where due <= now()),
 		       (select count(*) from outbox), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from outbox where due <= now()),
 		       (select count(*) from media_wanted), (select count(*) from set_aside),
