@@ -26,15 +26,21 @@ func (p *program) backup(ctx context.Context, args []string) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if f.NArg() != 1 || *keep < 0 {
+	if f.NArg() > 1 || *keep < 0 {
 		return fmt.Errorf("%w: it takes the file to make, or - for the standard output", errUsage)
 	}
 	return p.withServices(ctx, func(c *config, s *services) error {
+		path := f.Arg(0)
+		if path == "" && c.BackupDir == "" {
+			return fmt.Errorf("%w: it takes the file to make, or %sBACKUP_DIR, where it then makes one named by the time", errUsage, prefix)
+		} else if path == "" {
+			path = filepath.Join(c.BackupDir, "baom-"+time.Now().UTC().Format("20060102-150405")+".tar")
+		}
 		o := storage.BackupOptions{DatabaseURL: s.databaseURL, Now: time.Now, Tool: postgresTool}
 		if *plain {
 			o.Tool = nil
 		}
-		if f.Arg(0) == "-" {
+		if path == "-" {
 			saved, err := storage.Backup(ctx, o, p.stdout)
 			if err == nil {
 				fmt.Fprintf(p.stderr, "saved: %d rows of %d tables\n%s\n", saved.Rows(), len(saved.Tables), whereTheKeyIs(c))
@@ -42,16 +48,16 @@ func (p *program) backup(ctx context.Context, args []string) error {
 			return err
 		}
 		var saved *storage.Saved
-		err := writeWhole(f.Arg(0), func(w io.Writer) (err error) {
+		err := writeWhole(path, func(w io.Writer) (err error) {
 			saved, err = storage.Backup(ctx, o, w)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "saved in %s: %d rows of %d tables, by %s\n%s\n", f.Arg(0), saved.Rows(), len(saved.Tables), saved.Form, whereTheKeyIs(c))
+		fmt.Fprintf(p.stdout, "saved in %s: %d rows of %d tables, by %s\n%s\n", path, saved.Rows(), len(saved.Tables), saved.Form, whereTheKeyIs(c))
 		if *keep > 0 {
-			return thinOut(f.Arg(0), *keep)
+			return thinOut(path, *keep)
 		}
 		return nil
 	})
