@@ -66,7 +66,7 @@ func mustBeEmpty(ctx context.Context, db querier) error {
 		return fmt.Errorf("look at the database: %w", err)
 	}
 	if n > 0 {
-		return errors.New("the database is not empty: a backup is restored into a new, empty one only (createdb makes it), so that nothing is overwritten")
+		return errors.New("the database is not empty: a backup is restored into a new, empty one only (createdb makes it; a private one is made in another BAOM_DATA_DIR), so that nothing is overwritten")
 	}
 	return nil
 }

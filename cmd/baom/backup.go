@@ -175,10 +175,13 @@ func (c *config) keptKey() ([]byte, error) {
 	if c.secret != nil {
 		return c.secret, nil
 	}
+	if c.DatabaseURL != "" {
+		return nil, fmt.Errorf("there is no secret key: put the one that belongs to the record into %sSECRET_KEY_FILE", prefix)
+	}
 	path := filepath.Join(c.DataDir, "secret.key")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no secret key: put the one that belongs to it into %sSECRET_KEY_FILE or %s", prefix, path)
+		return nil, fmt.Errorf("there is no secret key: put the one that belongs to the record into %s", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the secret key: %w", err)
@@ -218,6 +221,6 @@ func backups(dir string) ([]kept, error) {
 			list = append(list, kept{path, saved.At})
 		}
 	}
-	slices.SortFunc(list, func(a, b kept) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(list, func(a, b kept) int { return a.at.Compare(b.at) })
 	return list, nil
 }

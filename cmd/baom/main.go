@@ -49,6 +49,7 @@ func commands() []command {
 		{"check", "[-fresh] [DIR]", "faults of content, forms and flows; what is to be reviewed", (*program).check},
 		{"flows", "", "the dialogues as diagrams, for flows/README.md", (*program).diagrams},
 		{"migrate", "", "bring the database's tables up to date", (*program).migrate},
+		{"doctor", "[-lang fr] [-json] [-backups DIR]", "look at everything that serve needs, and say what to do", (*program).doctor},
 		{"backup", "[-copy] [-keep N] [FILE]", "save the record, also while serve runs; the secret key is kept apart", (*program).backup},
 		{"restore", "FILE", "read a backup into an empty database, and compare", (*program).restore},
 		{"officer", "add -login L -name N -office O [-role officer]", "make an account for the console", (*program).officer},
