@@ -146,7 +146,7 @@ func (x *examination) settings(err error) {
 	}
 	if url := x.c.PublicURL; strings.HasPrefix(url, "http://") && !loopback(url) {
 		x.note("settings", isWarning, both("l'adresse publique %s n'est pas en HTTPS : ce que les gens écrivent passe en clair", "the public address %s is not HTTPS: what people write travels in clear", url),
-			both("mettez Caddy devant (deploy/install.md) et BAOM_PUBLIC_URL=https://…", "put Caddy in front (deploy/install.md) and set BAOM_PUBLIC_URL=https://…"))
+			both("mettez Caddy devant (cmd/baom/deploy/install.md) et BAOM_PUBLIC_URL=https://…", "put Caddy in front (deploy/install.md) and set BAOM_PUBLIC_URL=https://…"))
 	}
 	path := filepath.Join(x.c.DataDir, "secret.key")
 	if info, err := os.Stat(path); err == nil && info.Mode()&0o077 != 0 {
@@ -495,7 +495,7 @@ func (x *examination) telegram(ctx context.Context) {
 // kept tells of the backups.
 func (x *examination) kept() {
 	if x.backups == "" {
-		x.note("backups", isWarning, both("aucun dossier de sauvegardes n'est réglé", "no folder of backups is set"), both("réglez BAOM_BACKUP_DIR et le minuteur baom-backup (deploy/install.md)", "set BAOM_BACKUP_DIR and the timer baom-backup (deploy/install.md)"))
+		x.note("backups", isWarning, both("aucun dossier de sauvegardes n'est réglé", "no folder of backups is set"), both("réglez BAOM_BACKUP_DIR et le minuteur baom-backup (cmd/baom/deploy/install.md)", "set BAOM_BACKUP_DIR and the timer baom-backup (deploy/install.md)"))
 		return
 	}
 	list, err := backups(x.backups)
