@@ -361,6 +361,7 @@ const (
 	lateInbox  = time.Minute
 	lateOutbox = 10 * time.Minute
 	lateCase   = 3 * 24 * time.Hour
+	lateUrgent = 30 * time.Minute
 )
 
 // waiting tells of what is still to be done.
@@ -382,6 +383,10 @@ func (x *examination) waiting(ctx context.Context, url string) {
 	if st.SetAside > 0 {
 		x.note("waiting", isWarning, both("%d messages n'ont pas pu être traités et sont mis de côté", "%d messages could not be handled and are set aside", st.SetAside),
 			both("envoyez aux développeurs la trace de la table set_aside (elle ne contient aucune donnée personnelle)", "send the developers the trace in the table set_aside (it holds nothing personal)"))
+	}
+	if st.OldestUrgent > lateUrgent {
+		x.note("waiting", isFault, both("une personne en danger attend depuis %s que quelqu'un prenne son dossier", "a person in danger has waited for %s for somebody to take the case", span(st.OldestUrgent)),
+			both("prenez le dossier dans la console : les urgences sont en haut", "take the case in the console: urgent ones are at the top"))
 	}
 	if st.OldestCase > lateCase {
 		x.note("waiting", isWarning, both("un dossier attend depuis %d jours que quelqu'un le prenne", "a case has waited for %d days for somebody to take it", int(st.OldestCase.Hours()/24)),

@@ -84,7 +84,8 @@ func lateRecord(t *testing.T) string {
 	}
 	sql(t, db, `update inbox set due = now() - interval '3 hours 5 minutes'`, `update outbox set due = now() - interval '2 hours 5 minutes'`,
 		`insert into set_aside select min(id), now(), 'a trace' from messages`,
-		`insert into cases (person, reference, office, state, channel, opened_at) select min(id), 'AG-1', 'tiznit', 'open', 'web', now() - interval '9 days 1 hour' from people`)
+		`insert into cases (person, reference, office, state, channel, opened_at) select min(id), 'AG-1', 'tiznit', 'open', 'web', now() - interval '9 days 1 hour' from people`,
+		`insert into cases (person, reference, office, state, channel, urgent, opened_at) select min(id), 'AG-2', 'tiznit', 'open', 'web', 'violence', now() - interval '50 minutes' from people`)
 	return db
 }
 

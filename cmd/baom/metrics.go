@@ -83,6 +83,7 @@ func (b *backlog) record(gauge func(name, help string, v float64)) {
 	gauge("baom_media_wanted", "Files that wait to be fetched.", float64(stats.Media))
 	gauge("baom_cases_waiting", "Open cases that nobody has taken.", float64(stats.OpenCases))
 	gauge("baom_cases_oldest_seconds", "How long the oldest untaken case has waited.", stats.OldestCase.Seconds())
+	gauge("baom_urgent_oldest_seconds", "How long the oldest untaken case of a person in danger has waited.", stats.OldestUrgent.Seconds())
 	gauge("baom_set_aside_entries", "Entries that could not be handled and need a look.", float64(stats.SetAside))
 }
 

@@ -55,6 +55,18 @@ func newMeter(registry *prometheus.Registry, now func() time.Time, log *slog.Log
 		Buckets: []float64{1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, .001, .002, .005, .01, .1}})
 	m.group = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "baom_turn_group_size", Help: "How many turns shared a transaction.", Buckets: []float64{1, 2, 4, 8, 16, 32, 64}})
 	registry.MustRegister(m.stepping, m.group)
+	// From zero on: a rise is seen from the first one only where there was a zero before it.
+	for _, boundary := range []string{"receive", "turn", "deliver", "fetch"} {
+		m.failures.WithLabelValues(boundary)
+	}
+	for _, c := range []bot.Channel{bot.Telegram, bot.WhatsApp, bot.Web} {
+		for _, urgent := range []string{"no", "yes"} {
+			m.cases.WithLabelValues(string(c), urgent)
+		}
+		m.turns.WithLabelValues(string(c), "aside")
+		m.sends.WithLabelValues(string(c), "refused")
+		m.retries.WithLabelValues(string(c))
+	}
 	return m
 }
 

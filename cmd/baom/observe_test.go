@@ -3,17 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.yaml.in/yaml/v3"
 
 	"baom/handlers/telegram/telegramtest"
 	"baom/storage/storagetest"
@@ -38,12 +44,12 @@ func figure(t *testing.T, page, metric string) float64 {
 func TestMetrics(t *testing.T) {
 	api := telegramtest.New(t)
 	db, redis := storagetest.Env(t)
-	out, log := newOutput(), newOutput()
+	out, said := newOutput(), newOutput()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan int, 1)
 	env := []string{"BAOM_DATABASE_URL=" + db, "BAOM_REDIS_URL=" + redis, "BAOM_SECRET_KEY=" + fmt.Sprintf("%x", storagetest.Secret()), "BAOM_HTTP_ADDR=127.0.0.1:0",
-		"BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir(), "BAOM_TELEGRAM_TOKEN=" + api.Token, "BAOM_TELEGRAM_API_URL=" + api.URL}
-	go func() { done <- run(ctx, []string{"serve", "-debug"}, env, strings.NewReader(""), out, log) }()
+		"BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir(), "BAOM_TELEGRAM_TOKEN=" + api.Token, "BAOM_TELEGRAM_API_URL=" + api.URL, "BAOM_BACKUP_DIR=" + t.TempDir()}
+	go func() { done <- run(ctx, []string{"serve", "-debug"}, env, strings.NewReader(""), out, said) }()
 	url := out.find(t, `web chat  (http://[^/]+)/`)
 
 	p := api.Person(771199, "fr")
@@ -72,24 +78,41 @@ func TestMetrics(t *testing.T) {
 		`baom_sends_total{channel="telegram",result="sent"}`: 5, `baom_sends_total{channel="telegram",result="later"}`: 1,
 		`baom_sends_total{channel="telegram",result="refused"}`: 1, `baom_send_retries_total{channel="telegram"}`: 1,
 		`baom_questions_total{lang="fr",outcome="declined"}`: 1, `baom_boundary_seconds_count{boundary="turn"}`: 6,
-		`baom_boundary_seconds_count{boundary="receive"}`: 6, `baom_boundary_seconds_count{boundary="deliver"}`: 7, `baom_step_seconds_count`: 6,
+		`baom_boundary_seconds_count{boundary="receive"}`: 6, `baom_boundary_seconds_count{boundary="deliver"}`: 6, `baom_step_seconds_count`: 6,
 		`baom_send_seconds_count{channel="telegram"}`: 7, `baom_record_up`: 1, `baom_content_answers`: 100, `baom_content_loaded_seconds`: 1.7e9,
 	} {
 		if v := figure(t, page, metric); v < least {
 			t.Errorf("%s is %v, not %v at least", metric, v, least)
 		}
 	}
+	// What the alerts and the dashboard look at is there.
+	for _, name := range []string{"alerts.yaml", "grafana.json"} {
+		data, err := os.ReadFile(filepath.Join("deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := regexp.MustCompile(`baom_[a-z_]+[a-z]`).FindAllString(string(data), -1)
+		if len(used) < 10 {
+			t.Errorf("%s looks at %d figures", name, len(used))
+		}
+		for _, metric := range used {
+			base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(metric, "")
+			if !strings.Contains(page, "# TYPE "+metric+" ") && !strings.Contains(page, "# TYPE "+base+" histogram") {
+				t.Errorf("%s looks at %s, which is not there", name, metric)
+			}
+		}
+	}
 	stop()
 	if code := <-done; code != 0 {
 		t.Errorf("serve ended with %d", code)
 	}
-	said := log.String()
-	if n := strings.Count(said, `"msg":"turn"`); n < 6 {
-		t.Errorf("%d turns are in the log:\n%s", n, said)
+	lines := said.String()
+	if n := strings.Count(lines, `"msg":"turn"`); n < 6 {
+		t.Errorf("%d turns are in the log:\n%s", n, lines)
 	}
 	for _, word := range []string{"771199", "Fatoumata", "xylophone", api.Token, "Que voulez-vous"} {
-		if strings.Contains(page, word) || strings.Contains(said, word) {
-			t.Errorf("the figures or the log hold %q:\n%s", word, said)
+		if strings.Contains(page, word) || strings.Contains(lines, word) {
+			t.Errorf("the figures or the log hold %q:\n%s", word, lines)
 		}
 	}
 }
@@ -111,6 +134,7 @@ func TestReadiness(t *testing.T) {
 	}
 	held, release := make(chan struct{}, 16), make(chan struct{})
 	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // a poll that is given up is no error
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/sendMessage") {
 			held <- struct{}{}
@@ -120,12 +144,12 @@ func TestReadiness(t *testing.T) {
 	}))
 	defer front.Close()
 	db, redis := storagetest.Env(t)
-	out, log := newOutput(), newOutput()
+	out, said := newOutput(), newOutput()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan int, 1)
 	env := []string{"BAOM_DATABASE_URL=" + db, "BAOM_REDIS_URL=" + redis, "BAOM_SECRET_KEY=" + fmt.Sprintf("%x", storagetest.Secret()), "BAOM_HTTP_ADDR=127.0.0.1:0",
 		"BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir(), "BAOM_TELEGRAM_TOKEN=" + api.Token, "BAOM_TELEGRAM_API_URL=" + front.URL}
-	go func() { done <- run(ctx, []string{"serve"}, env, strings.NewReader(""), out, log) }()
+	go func() { done <- run(ctx, []string{"serve"}, env, strings.NewReader(""), out, said) }()
 	base := out.find(t, `web chat  (http://[^/]+)/`)
 	ready := func(want int, why string) {
 		t.Helper()
@@ -189,6 +213,27 @@ func TestReadiness(t *testing.T) {
 	}
 	close(release)
 	if code := <-done; code != 0 {
-		t.Errorf("serve ended with %d:\n%s", code, log.String())
+		t.Errorf("serve ended with %d:\n%s", code, said.String())
+	}
+}
+
+// TestDeploy: the settings that the files of an installation name are settings, and compose.yaml is YAML.
+func TestDeploy(t *testing.T) {
+	known := settings()
+	for _, name := range []string{"deploy/baom.env", "deploy/baom.service", "deploy/baom-backup.service", "deploy/install.md", "../../compose.yaml", "../../Dockerfile"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range regexp.MustCompile(`BAOM_[A-Z_]+[A-Z]`).FindAllString(string(data), -1) {
+			plain := strings.TrimSuffix(word, "_FILE")
+			if !slices.Contains(known, plain) && word != "BAOM_DOMAIN" && word != "BAOM_BEHIND" { // these two are compose's and Caddy's
+				t.Errorf("%s names %s, which is no setting", name, word)
+			}
+		}
+		var into map[string]any
+		if strings.HasSuffix(name, ".yaml") && (yaml.Unmarshal(data, &into) != nil || into["services"] == nil) {
+			t.Errorf("%s cannot be read", name)
+		}
 	}
 }
