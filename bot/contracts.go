@@ -68,8 +68,9 @@ type Journal interface {
 	// Answer is Receive, and where nothing of the conversation waits and nobody works on it also Turn, in one transaction:
 	// step is called with the session as it is known, and what it returns counts if the session is still that one when
 	// it is committed. Otherwise the entry waits for Turn, which calls step again. Entry.Case is not known to step.
-	// What the turn says is claimed by the same transaction: deliver, if it is not nil, sends it and marks the outcome,
-	// and is to be called at once. What is not delivered within a minute falls due as after a crash.
+	// What the turn says is claimed by the same transaction: deliver sends it, if it is anything, marks the outcome, and is
+	// to be called at once; it is nil where the turn is still to come. What is not delivered within a minute falls due as
+	// after a crash.
 	Answer(ctx context.Context, e Entry, step func(flows.Session, Entry) Turn) (fresh bool, deliver Deliver, err error)
 
 	// Turn takes the oldest due entry of a conversation that nobody is working on, calls step with the session and

@@ -78,7 +78,7 @@ func (h *hands) drop(cl *claim) {
 
 // delivery is what sends an arrival's messages and marks them, or nil if none is in hand.
 func (s *Store) delivery(a *arrival) bot.Deliver {
-	if len(a.born) == 0 {
+	if !a.taken {
 		return nil
 	}
 	return func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {

@@ -258,22 +258,26 @@ func (s *Store) Hold(ctx context.Context, name string) (held context.Context, re
 type Stats struct {
 	Inbox, Outbox, Media, OpenCases, SetAside int64
 	OldestInbox, OldestOutbox, OldestCase     time.Duration
+	OldestUrgent                              time.Duration // of the open cases of people in danger
 }
 
 // Stats counts what waits, and how long the oldest has waited.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
+func (s *Store) Stats(ctx context.Context) (Stats, error) { return stats(ctx, s.pool) }
+
+func stats(ctx context.Context, db querier) (Stats, error) {
 	var st Stats
-	var inbox, outbox, oldest float64
-	err := s.pool.QueryRow(ctx, `
+	var inbox, outbox, oldest, urgent float64
+	err := db.QueryRow(ctx, `
 		select (select count(*) from inbox where due <= now()), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from inbox where due <= now()),
 		       (select count(*) from outbox), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from outbox where due <= now()),
 		       (select count(*) from media_wanted), (select count(*) from set_aside),
-		       (select count(*) from cases where state = 'open'), (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open')`).
-		Scan(&st.Inbox, &inbox, &st.Outbox, &outbox, &st.Media, &st.SetAside, &st.OpenCases, &oldest)
+		       (select count(*) from cases where state = 'open'), (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open'),
+		       (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open' and urgent <> '')`).
+		Scan(&st.Inbox, &inbox, &st.Outbox, &outbox, &st.Media, &st.SetAside, &st.OpenCases, &oldest, &urgent)
 	if err != nil {
 		return st, fmt.Errorf("count what waits: %w", err)
 	}
-	st.OldestInbox, st.OldestOutbox, st.OldestCase = seconds(inbox), seconds(outbox), seconds(oldest)
+	st.OldestInbox, st.OldestOutbox, st.OldestCase, st.OldestUrgent = seconds(inbox), seconds(outbox), seconds(oldest), seconds(urgent)
 	return st, nil
 }
 

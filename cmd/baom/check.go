@@ -15,6 +15,7 @@ import (
 	"baom/flows"
 	"baom/handlers/console"
 	"baom/storage"
+	"baom/storage/local"
 )
 
 // check reports every fault of the content, forms and flows, the program's own or with DIR laid over it.
@@ -197,6 +198,14 @@ func (p *program) withServices(ctx context.Context, do func(*config, *services) 
 	c, err := readConfig(p.env)
 	if err != nil {
 		return err
+	}
+	if c.DatabaseURL == "" { // the private servers of a serve that runs are used, and left running
+		if postgres, redis := local.Running(c.DataDir); postgres != "" {
+			if c.RedisURL != "" {
+				redis = c.RedisURL
+			}
+			return do(c, &services{databaseURL: postgres, redisURL: strings.TrimSuffix(redis, "none")})
+		}
 	}
 	if c.RedisURL == "" && c.DatabaseURL == "" {
 		c.RedisURL = "none" // the private one is live only while serve runs

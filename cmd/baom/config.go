@@ -35,6 +35,7 @@ type config struct {
 	WhatsAppPolls  string `env:"WHATSAPP_POLLS" envDefault:"off" help:"off or on: a WhatsApp poll beside the numbered choices"`
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
 	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
+	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
 	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 

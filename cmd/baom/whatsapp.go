@@ -114,6 +114,7 @@ func blocks(code *qr.Code) string {
 // ctx ends.
 func (s *server) carryWhatsApp(ctx context.Context, w *whatsapp.WhatsApp) {
 	s.whatsapp = w
+	s.registry.MustRegister(&phoneLine{w})
 	s.bot.Messengers = append(s.bot.Messengers, w)
 	s.console.Phone = &console.Phone{Link: w.Link, Unpair: w.Unpair, Pair: func(phone string) {
 		shown := make(chan struct{}, 1) // the page that follows shows the code already
