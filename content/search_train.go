@@ -26,7 +26,7 @@ const (
 	sampled        = 256  // entries in the sample
 	nearNets       = 3    // of the nets in whose layers phrasings are compared
 	leastShare     = 1e-4 // of a softmax, from which it counts
-	roomForNets    = 40 << 20
+	roomForNets    = 36 << 20
 )
 
 // A vector is a text as the models see it.
@@ -146,13 +146,32 @@ func (m *model) train(ctx context.Context, ix *Index, examples []example) error 
 	return ctx.Err()
 }
 
-// choose numbers the features that the models see: all that a phrasing has, and the stems of bodies.
+// choose numbers the features that the models see: all that a phrasing has, and the stems of bodies. Where that is more
+// than there is room for, character sequences and pairs that one phrasing alone has are left out: half of all.
 func (m *model) choose(ix *Index) {
+	m.pick(ix, 1)
+	if m.affords() < modelCount {
+		m.pick(ix, 2)
+	}
+}
+
+// pick numbers them, characters and pairs if so many phrasings have them.
+func (m *model) pick(ix *Index, least int) {
+	having := make([]int, len(ix.rarity))
+	for _, p := range ix.phrases {
+		for _, f := range p.bag.f {
+			having[f]++
+		}
+	}
 	m.number = make([]int32, len(ix.rarity))
 	n := int32(0)
 	for f := range m.number {
 		m.number[f] = -1
-		if ix.inPhrase[f] || ix.vocab.fam[f] == famStem {
+		k := ix.vocab.fam[f]
+		if (k == famChar || k == famPair) && having[f] < least {
+			continue
+		}
+		if ix.inPhrase[f] || k == famStem {
 			m.number[f] = n
 			n++
 		}
