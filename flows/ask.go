@@ -259,6 +259,10 @@ func (t *step) tellAnswer(id string, choices []content.Option) {
 		text += "\n\n" + t.page("ask.useful", nil)
 	}
 	t.tell("answer."+id, text, choices)
+	if say, ok := t.out[len(t.out)-1].(Say); ok && a.HasAudio(t.s.Lang) {
+		say.Audio = id
+		t.out[len(t.out)-1] = say
+	}
 }
 
 func tellCandidates(t *step) {

@@ -75,16 +75,29 @@ func office() Flow {
 	return Flow{
 		Name: "office",
 		States: map[string]State{
-			"where": {Pass: Pass{[]string{"placed"}, Place{}.hear}, Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
+			"where": {Pass: Pass{Place{}.yields(), Place{}.hear}, Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
+			"among": {Tell: tellAmong, Read: []Read{Place{}, Options{"menu.menu"}}},
 			"shown": {Tell: tellOffice, Read: []Read{Options{"menu.office", "menu.officer", "menu.menu"}, Place{}, Find{}}},
 		},
 		Moves: Moves{
-			move("placed", "shown", "where", "shown"),
+			move("placed", "shown", "where", "among", "shown"),
+			move("several places", "among", "where", "among", "shown"),
 			move("found", "ask/answered", "shown"),
 			move("several", "ask/choosing", "shown"),
 			move("missed", "ask/missed", "shown"),
 		},
 	}
+}
+
+// tellAmong lists the offices of a province.
+func tellAmong(t *step) {
+	var choices []content.Option
+	for _, id := range strings.Fields(t.s.Slots["place.among"]) {
+		if t.b.lib.Office(id) != nil {
+			choices = append(choices, t.option("commune."+id, ""))
+		}
+	}
+	t.say("office.among", nil, append(choices, t.option("menu.menu", "")))
 }
 
 func tellOffice(t *step) {

@@ -134,6 +134,9 @@ func Transcript(effects []Effect) string {
 				}
 				out.WriteString("[" + o.Label + "]")
 			}
+			if e.Audio != "" {
+				out.WriteString("\n# voix : " + e.Audio)
+			}
 			if c := e.Card; c != nil {
 				fmt.Fprintf(&out, "\n# carte : %s", c.Name)
 				if c.Phone != "" {

@@ -140,12 +140,19 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
-	lines, err := s.lines(ctx, k.aead, k.person, `m.case_id = $1`, id)
+	lines, err := s.lines(ctx, k.aead, k.person, ofCase, id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
+	for i := range lines {
+		lines[i].Case = id
+	}
 	return &k.Case, lines, nil
 }
+
+// ofCase selects the lines m of case $1: its own, and what was said before it was opened.
+const ofCase = `m.conversation = (select conversation from cases where id = $1) and (m.case_id = $1
+	or m.case_id is null and m.id > (select lines_after from cases where id = $1) and m.id <= (select lines_upto from cases where id = $1))`
 
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
@@ -155,7 +162,8 @@ const maxLines = 1000
 func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
 	rows, err := s.pool.Query(ctx, `
 		select * from (
-			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body, coalesce(m.status, ''), m.why, coalesce(m.case_id, 0),
+			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body,
+			       case when m.status = 'waiting' and not exists (select 1 from outbox w where w.message = m.id) then 'sent' else coalesce(m.status, '') end, m.why, coalesce(m.case_id, 0), m.deleted,
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
 			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...)
@@ -170,7 +178,7 @@ func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where s
 		var mime, state *string
 		var size *int64
 		var length *int
-		if err := rows.Scan(&l.ID, &l.At, &l.Author, &l.Name, &l.Kind, &words, &l.Status, &l.Why, &l.Case, &mime, &size, &length, &name, &state); err != nil {
+		if err := rows.Scan(&l.ID, &l.At, &l.Author, &l.Name, &l.Kind, &words, &l.Status, &l.Why, &l.Case, &l.Deleted, &mime, &size, &length, &name, &state); err != nil {
 			return nil, err
 		}
 		if state != nil {
@@ -194,7 +202,10 @@ func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where s
 			l.Name = b.Name
 		}
 		if b.Input != nil {
-			l.Text, l.Choice, l.Lat, l.Lon, l.Edited = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited
+			l.Text, l.Choice, l.Lat, l.Lon, l.Edited, l.Quote = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited, b.Input.Quote
+		}
+		if l.Deleted { // nobody reads it any more
+			l = bot.Line{ID: l.ID, At: l.At, Author: l.Author, Kind: l.Kind, Case: l.Case, Deleted: true}
 		}
 		list = append(list, l)
 	}
@@ -230,7 +241,7 @@ func (s *Store) Attachment(ctx context.Context, p bot.Peer, line int64) (*bot.Me
 	if err != nil {
 		return nil, err
 	}
-	return s.file1(ctx, k.aead, k.person, `m.id = $1 and m.conversation = $2 and m.author in ('person', 'bot', 'officer')`, line, k.id)
+	return s.file1(ctx, k.aead, k.person, `m.id = $1 and m.conversation = $2 and not m.deleted and m.author in ('person', 'bot', 'officer')`, line, k.id)
 }
 
 // Media implements bot.Cases.
@@ -248,7 +259,7 @@ func (s *Store) Media(ctx context.Context, caseID, line int64) (*bot.Media, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.file1(ctx, aead, person, `m.id = $1 and m.case_id = $2`, line, caseID)
+	return s.file1(ctx, aead, person, `m.id = $2 and not m.deleted and `+ofCase, caseID, line)
 }
 
 // file1 reads one file, with its bytes if they are at hand.
@@ -344,7 +355,7 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, null(k.conversation), k.ID, l.Author, sealed, now)
 	}
 	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
 			return err
 		}
 		told.add(bot.TopicOutbox(k.Channel))

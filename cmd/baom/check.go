@@ -15,6 +15,7 @@ import (
 	"baom/flows"
 	"baom/handlers/console"
 	"baom/storage"
+	"baom/storage/local"
 )
 
 // check reports every fault of the content, forms and flows, the program's own or with DIR laid over it.
@@ -198,6 +199,14 @@ func (p *program) withServices(ctx context.Context, do func(*config, *services) 
 	if err != nil {
 		return err
 	}
+	if c.DatabaseURL == "" { // the private servers of a serve that runs are used, and left running
+		if postgres, redis := local.Running(c.DataDir); postgres != "" {
+			if c.RedisURL != "" {
+				redis = c.RedisURL
+			}
+			return do(c, &services{databaseURL: postgres, redisURL: strings.TrimSuffix(redis, "none")})
+		}
+	}
 	if c.RedisURL == "" && c.DatabaseURL == "" {
 		c.RedisURL = "none" // the private one is live only while serve runs
 	}
@@ -215,16 +224,20 @@ func (p *program) withStore(ctx context.Context, do func(*storage.Store) error) 
 		if err != nil {
 			return err
 		}
-		if err := storage.Migrate(ctx, s.databaseURL); err != nil {
-			return err
-		}
-		store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
-		if err != nil {
-			return err
-		}
-		defer store.Close()
-		return do(store)
+		return p.withStoreOf(ctx, s, key, do)
 	})
+}
+
+func (p *program) withStoreOf(ctx context.Context, s *services, key []byte, do func(*storage.Store) error) error {
+	if err := storage.Migrate(ctx, s.databaseURL); err != nil {
+		return err
+	}
+	store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return do(store)
 }
 
 // diagrams prints the dialogues and a case's life as diagrams.

@@ -14,12 +14,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"baom/bot"
 	"baom/handlers/console"
 	"baom/handlers/telegram"
 	"baom/handlers/webchat"
+	"baom/handlers/whatsapp"
 	"baom/storage"
 	"baom/storage/local"
 )
@@ -76,6 +78,14 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
 		return err
+	}
+	if c.WhatsApp == "on" {
+		phone, db, err := newWhatsApp(ctx, c, key, services.databaseURL, store, shelf.Library, log, p.wire)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		server.carryWhatsApp(ctx, phone)
 	}
 	server.address(listener)
 	if err := server.firstAdministrator(ctx, p); err != nil {
@@ -154,8 +164,10 @@ type server struct {
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
+	whatsapp *whatsapp.WhatsApp // nil where it is off
 	chat     *webchat.Chat
 	console  *console.Console
+	registry *prometheus.Registry
 	url      string
 	ready    atomic.Bool
 }
@@ -165,7 +177,9 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	local := zone()
 	now := func() time.Time { return time.Now().In(local) }
 	var err error
-	s.chat, err = webchat.New(webchat.Config{Journal: store, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
+	s.registry = newRegistry(store, shelf, c.BackupDir, log)
+	journal := newMeter(s.registry, time.Now, log).journal(store)
+	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +199,7 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	if err != nil {
 		return nil, err
 	}
-	s.bot = &bot.Bot{Book: shelf.Book, Journal: store, Messengers: messengers, Now: now, Seed: seed, Log: log}
+	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log}
 	return s, nil
 }
 
@@ -245,18 +259,30 @@ func (s *server) handler() http.Handler {
 	if s.telegram != nil {
 		mux.Handle("POST /telegram/webhook", s.telegram.Webhook())
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", metrics(s.store, s.shelf, s.log))
+	mux.Handle("GET /metrics", metrics(s.registry))
 	return mux
 }
+
+// healthz says that the process lives, and nothing else: who restarts what does not live must not restart it because the
+// database is away.
+func healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
 // readyz says whether messages can be taken now: started, not stopping, and the record can be reached.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if err := s.store.Ping(ctx); err != nil || !s.ready.Load() {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	why := ""
+	switch {
+	case !s.ready.Load():
+		why = "not ready: starting or stopping"
+	case s.store.Ping(ctx) != nil:
+		why = "not ready: the record cannot be reached"
+	}
+	if why != "" {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, why, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
@@ -274,12 +300,20 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return s.bot.Run(ctx) })
+	handed := make(chan struct{})
+	group.Go(func() error {
+		defer close(handed)
+		return s.bot.Run(ctx)
+	})
 	group.Go(func() error { return s.purge(ctx) })
 	group.Go(func() error { return s.shelf.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.ready.Store(false)
+		select { // pages close last
+		case <-handed:
+		case <-time.After(25 * time.Second):
+		}
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err := web.Shutdown(stopping); err != nil {

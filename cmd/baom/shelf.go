@@ -22,7 +22,7 @@ import (
 // while the program runs; a fault there leaves the last good content in force, and is told to the operator.
 type shelf struct {
 	dir   string // the office's own folder, empty for none
-	cache string // where what the search learns is kept
+	cache string // where what the search learns is kept; empty: it does not learn
 	log   *slog.Logger
 	book  atomic.Pointer[flows.Book]
 
@@ -34,7 +34,10 @@ type shelf struct {
 
 // newShelf reads the content for the first time: a fault is an error.
 func newShelf(c *config, log *slog.Logger) (*shelf, error) {
-	s := &shelf{dir: c.ContentDir, cache: filepath.Join(c.DataDir, "search"), log: log}
+	s := &shelf{dir: c.ContentDir, log: log}
+	if c.SearchLearns == "on" {
+		s.cache = filepath.Join(c.DataDir, "search")
+	}
 	return s, s.load()
 }
 
@@ -69,6 +72,9 @@ func (s *shelf) load() error {
 // train lets the search learn from the content in force. It answers meanwhile; what it learns joins when it is ready, and
 // is kept for the next start.
 func (s *shelf) train(ctx context.Context) {
+	if s.cache == "" {
+		return
+	}
 	ctx, stop := context.WithCancel(ctx)
 	s.mu.Lock()
 	if s.stop != nil {
@@ -88,7 +94,7 @@ func (s *shelf) train(ctx context.Context) {
 // Reload takes in the folder as it is now.
 func (s *shelf) Reload(ctx context.Context) error {
 	if err := s.load(); err != nil {
-		s.log.Error("the content has faults: what was in force stays", "faults", err.Error())
+		s.log.Warn("the content has faults: what was in force stays", "faults", err.Error())
 		return err
 	}
 	s.log.Info("the content was read again", "answers", len(s.Library().Answers()))

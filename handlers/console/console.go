@@ -29,7 +29,7 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Config is what a Console is made of. All fields but PublicURL and Content are needed.
+// Config is what a Console is made of. All fields but PublicURL, Content and Phone are needed.
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
@@ -45,6 +45,8 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Location *time.Location // the offices' time zone
+
+	Phone *Phone // nil: without WhatsApp; set before the first request
 }
 
 // Content tells an administrator of the content in force, and reads it again.
@@ -181,6 +183,10 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers":               c.addOfficer,
 		"POST /console/officers/{id}/disabled": c.setDisabled,
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
+		"GET /console/whatsapp":                c.keeper(c.whatsapp),
+		"GET /console/whatsapp/live":           c.keeper(c.whatsappLive),
+		"POST /console/whatsapp/pair":          c.keeper(c.pairPhone),
+		"POST /console/whatsapp/unpair":        c.keeper(c.unpairPhone),
 	}
 }
 

@@ -40,6 +40,7 @@ type world struct {
 	store    *storage.Store
 	desk     *bot.Desk
 	url      string
+	console  *console.Console
 	officers map[string]*bot.Officer
 	arrivals int
 	zone     *time.Location
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.Start()
 	t.Cleanup(func() { stop(); server.Close() })
-	w.url = server.URL
+	w.url, w.console = server.URL, c
 	h, err := hash()
 	if err != nil {
 		t.Fatal(err)

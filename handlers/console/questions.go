@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"baom/bot"
@@ -35,6 +36,38 @@ type clusterView struct {
 	bot.Cluster
 	NearTitle string
 	Need      string // most of them are about it
+	Asks      []askView
+}
+
+// An askView is what several asked in the very same words.
+type askView struct {
+	First bot.Question
+	IDs   string // of all of them, parted by spaces
+	Times int    // as often asked
+	Waits int    // want to be told
+}
+
+// sameWords puts questions together that have the same words.
+func sameWords(list []bot.Question) (out []askView) {
+	at := map[string]int{}
+	for _, q := range list {
+		i, ok := at[q.Text]
+		if !ok {
+			i = len(out)
+			at[q.Text] = i
+			out = append(out, askView{First: q})
+		}
+		v := &out[i]
+		v.IDs = strings.TrimSpace(v.IDs + " " + strconv.FormatInt(q.ID, 10))
+		switch {
+		case q.Waits:
+			v.Waits++
+		case q.Outcome != flows.AskWished && q.Outcome != flows.AskChosen:
+			v.Times++
+			v.First = q
+		}
+	}
+	return out
 }
 
 // An askedRow counts the questions of a month in one language or about one need.
@@ -59,7 +92,7 @@ func (c *Console) showQuestions(w http.ResponseWriter, r *http.Request, who *bot
 			v.More = len(clusters) - clustersShown
 			break
 		}
-		show := clusterView{Cluster: k, Need: commonNeed(k.Questions)}
+		show := clusterView{Cluster: k, Need: commonNeed(k.Questions), Asks: sameWords(k.Questions)}
 		if a := c.Lib().Answer(k.Near); a != nil {
 			show.NearTitle = a.Title.In(l)
 		}
@@ -142,7 +175,7 @@ func (c *Console) answerQuestions(w http.ResponseWriter, r *http.Request, who *b
 	written := bot.Written{Lang: content.Lang(r.PostForm.Get("lang")), Need: r.PostForm.Get("need"), Title: r.PostForm.Get("title"), Text: r.PostForm.Get("text")}
 	var ids []int64
 	kept := map[int64]bool{}
-	for _, text := range r.PostForm["question"] {
+	for _, text := range strings.Fields(strings.Join(r.PostForm["question"], " ")) {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return fmt.Errorf("question: %w", bot.ErrInvalid)

@@ -29,11 +29,13 @@ func tongues() []content.Lang { return []content.Lang{content.French, content.Ar
 
 // A page is what every template is given: who looks at it, where, and in View what the page is about.
 type page struct {
-	Who   *bot.Officer // nil before log-in
-	Title string       // id of its words
-	Name  string       // of the template
-	Path  string       // to come back to
-	Done  string       // what has just been done
+	Who   *bot.Officer  // nil before log-in
+	Title string        // id of its words
+	Name  string        // of the template
+	Path  string        // to come back to
+	Done  string        // what has just been done
+	Alarm bot.LinkState // of WhatsApp's link, where who looks must do something
+	Phone bool          // who looks after WhatsApp's link
 	View  any
 	Body  template.HTML // the page's own template, already made; empty: the layout names it
 }
@@ -85,7 +87,7 @@ func (c *Console) setLang(w http.ResponseWriter, r *http.Request) error {
 
 // render writes a whole page. Nothing is written if the template fails.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Officer, status int, name, title string, view any) error {
-	p := page{Who: who, Title: title, Name: name, Path: r.URL.RequestURI(), View: view}
+	p := page{Who: who, Title: title, Name: name, Path: r.URL.RequestURI(), View: view, Alarm: c.alarm(r.Context(), who), Phone: c.Phone != nil && who != nil && who.Role == bot.RoleAdmin}
 	if who != nil && status == http.StatusOK {
 		p.Done = c.sessions.PopString(r.Context(), keyDone)
 	}
