@@ -147,3 +147,42 @@ func safe(t *testing.T, f *bot.Figures) {
 		}
 	}
 }
+
+// TestAppointSupervisors: a head appoints a supervisor of the own office, and no coordinator; who sees figures alone manages
+// nobody and opens nothing.
+func TestAppointSupervisors(t *testing.T) {
+	lib, err := content.Load(content.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := storagetest.New(t)
+	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Now: time.Now, Lib: func() *content.Library { return lib }}
+	head := &bot.Officer{ID: 1, Role: bot.RoleHead, Office: "agadir"}
+	admin := &bot.Officer{ID: 2, Role: bot.RoleAdmin}
+	supervisor, network := &bot.Officer{ID: 3, Role: bot.RoleSupervisor, Office: "agadir"}, &bot.Officer{ID: 4, Role: bot.RoleNetwork}
+	for i, tt := range []struct {
+		who          *bot.Officer
+		role, office string
+		ok           bool
+	}{
+		{head, bot.RoleSupervisor, "agadir", true}, {head, bot.RoleSupervisor, "tiznit", false}, {head, bot.RoleNetwork, "", false}, {head, bot.RoleSupervisor, "", false},
+		{admin, bot.RoleNetwork, "", true}, {admin, bot.RoleNetwork, "agadir", false}, {admin, bot.RoleSupervisor, "tiznit", true},
+		{supervisor, bot.RoleOfficer, "agadir", false}, {network, bot.RoleSupervisor, "agadir", false}, {network, bot.RoleAdmin, "", false},
+	} {
+		err := desk.Appoint(t.Context(), tt.who, bot.Officer{Login: fmt.Sprint("n", i), Name: "N", Hash: "h", Role: tt.role, Office: tt.office})
+		if (err == nil) != tt.ok {
+			t.Errorf("%s appoints %s of %q: %v", tt.who.Role, tt.role, tt.office, err)
+		}
+	}
+	for _, who := range []*bot.Officer{supervisor, network} {
+		if who.May("agadir") || who.Leads("agadir") || who.Works() {
+			t.Errorf("%s may work on cases", who.Role)
+		}
+		if _, err := desk.List(t.Context(), who, bot.Selection{}); err == nil {
+			t.Errorf("%s sees the register", who.Role)
+		}
+	}
+	if off := (&bot.Officer{Role: bot.RoleSupervisor, Office: "agadir", Disabled: true}); off.Counts("agadir") {
+		t.Error("a disabled supervisor sees figures")
+	}
+}
