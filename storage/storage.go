@@ -174,7 +174,13 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if errors.As(err, &missing) && missing.Code == "42P01" {
 		have, err = 0, nil
 	}
-	switch want := len(names); {
+	want := 0
+	for _, name := range names {
+		if n, err := goose.NumericComponent(name); err == nil {
+			want = max(want, int(n))
+		}
+	}
+	switch {
 	case err != nil:
 		return fmt.Errorf("read the version of the tables: %w", err)
 	case have < want:
