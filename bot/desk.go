@@ -107,7 +107,7 @@ func (d *Desk) Take(ctx context.Context, who *Officer, id int64) (*Case, error) 
 	}
 	away := int64(0)
 	if len(seen) == 1 && seen[0].Officer != 0 && who.May(seen[0].Office) {
-		if gone, err := d.away(ctx, seen[0].Officer); err != nil {
+		if gone, err := d.Away(ctx, seen[0].Officer); err != nil {
 			return nil, err
 		} else if gone {
 			away = seen[0].Officer

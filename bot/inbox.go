@@ -583,8 +583,8 @@ func (d *Desk) SetAbsence(ctx context.Context, who *Officer, a Absence) error {
 	return d.Cases.SetAbsence(ctx, a)
 }
 
-// away reports whether an officer cannot be reached today: away, or not an officer any more.
-func (d *Desk) away(ctx context.Context, id int64) (bool, error) {
+// Away reports whether an officer cannot be reached today: on leave, or not an officer any more.
+func (d *Desk) Away(ctx context.Context, id int64) (bool, error) {
 	o, err := d.Cases.Officer(ctx, id)
 	if err != nil || o.Disabled {
 		return err == nil, err
@@ -642,7 +642,7 @@ func (d *Desk) present(ctx context.Context, o *Officer) (peers []Officer, load m
 	}
 	load = map[int64]int{}
 	for _, p := range all {
-		away, err := d.away(ctx, p.ID)
+		away, err := d.Away(ctx, p.ID)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -64,6 +64,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
+	presence  presence
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -165,6 +166,21 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers":               c.addOfficer,
 		"POST /console/officers/{id}/disabled": c.setDisabled,
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
+
+		"POST /console/views":                               c.saveView,
+		"POST /console/views/{id}/drop":                     c.dropView,
+		"POST /console/cases/{case}/labels":                 c.tag,
+		"POST /console/labels/{id}/drop":                    c.dropLabel,
+		"GET /console/canned":                               c.canned,
+		"POST /console/canned":                              c.saveCanned,
+		"POST /console/canned/{id}/drop":                    c.dropCanned,
+		"GET /console/cases/{case}/insert":                  c.inserts,
+		"POST /console/cases/{case}/draft":                  c.draft,
+		"POST /console/cases/{case}/pending/{pending}/back": c.takeBack,
+		"POST /console/cases/{case}/lines/{line}/retry":     c.retry,
+		"GET /console/absences":                             c.absences,
+		"POST /console/absences":                            c.setAbsence,
+		"POST /console/absences/{id}/share":                 c.share,
 	}
 }
 
