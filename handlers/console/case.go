@@ -39,7 +39,8 @@ type caseView struct {
 
 	Draft      string        // what the officer has begun to write
 	Seen       int64         // the newest line of the page
-	Held       bool          // the reply was held back: something was said meanwhile
+	Held       bool          // a reply was held back: something was said meanwhile
+	Since      int64         // … after this line
 	Labels     []bot.Label   // of the office
 	Tags       []string      // names of those on the case
 	Pending    []bot.Pending // replies that wait for their time
@@ -387,14 +388,16 @@ func (c *Console) reply(w http.ResponseWriter, r *http.Request, who *bot.Officer
 		}
 		what = "later"
 	}
+	id, err := caseID(r)
+	if err != nil {
+		return err
+	}
 	err = c.act(w, r, what, func(id int64) (*bot.Case, error) { return c.Desk.Send(r.Context(), who, id, reply) })
 	if passed := (*bot.Passed)(nil); errors.As(err, &passed) {
-		return c.held(w, r, who, reply.Seen, reply.Text)
+		return c.held(w, r, who, id, reply.Seen, reply.Text)
 	}
 	if err == nil {
-		if id, err := caseID(r); err == nil {
-			c.presence.types(id, who, c.Now(), false)
-		}
+		c.presence.types(id, who, c.Now(), false)
 	}
 	return err
 }

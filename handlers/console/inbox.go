@@ -67,6 +67,7 @@ func (c *Console) besides(r *http.Request, who *bot.Officer, v *caseView) (err e
 			v.Away[a.Officer] = a.Until
 		}
 	}
+	v.markNew(r)
 	v.Neighbours = c.presence.others(k.ID, who.ID, c.Now())
 	return nil
 }
@@ -168,20 +169,26 @@ func (c *Console) inserts(w http.ResponseWriter, r *http.Request, who *bot.Offic
 	return c.render(w, r, who, http.StatusOK, "inserts", "console.insert.title", v)
 }
 
-// held shows the case again with a reply that was held back, and marks what has come since.
-func (c *Console) held(w http.ResponseWriter, r *http.Request, who *bot.Officer, seen int64, text string) error {
-	v, err := c.caseView(r, who)
-	if err != nil {
+// held keeps a reply that was held back as a draft, and shows the case with what has come since.
+func (c *Console) held(w http.ResponseWriter, r *http.Request, who *bot.Officer, id, seen int64, text string) error {
+	if err := c.Desk.KeepDraft(r.Context(), who, id, text); err != nil {
 		return err
 	}
-	if err := c.Desk.KeepDraft(r.Context(), who, v.Case.ID, text); err != nil {
-		return err
+	http.Redirect(w, r, fmt.Sprintf("/console/cases/%d?since=%d#words", id, seen), http.StatusSeeOther)
+	return nil
+}
+
+// markNew marks what has come after the line that an address names: a reply was held back for it.
+func (v *caseView) markNew(r *http.Request) {
+	seen, err := strconv.ParseInt(r.URL.Query().Get("since"), 10, 64)
+	if err != nil || seen <= 0 {
+		return
 	}
-	v.Held, v.Draft = true, text
 	for i := range v.Lines {
 		v.Lines[i].New = v.Lines[i].ID > seen
+		v.Held = v.Held || v.Lines[i].New
 	}
-	return c.render(w, r, who, http.StatusConflict, "case", "console.case.title", v)
+	v.Since = seen
 }
 
 // officeFor is the office whose things a page shows: the officer's own, or the one that an administrator chose.
