@@ -382,6 +382,9 @@ func (c *Console) reply(w http.ResponseWriter, r *http.Request, who *bot.Officer
 	reply := bot.Reply{Text: r.FormValue("text"), Media: media}
 	reply.Seen, _ = strconv.ParseInt(r.FormValue("seen"), 10, 64)
 	what := "reply"
+	if c.Desk.Undo > 0 {
+		what = "soon"
+	}
 	if at := r.FormValue("at"); at != "" {
 		if reply.At, err = time.ParseInLocation("2006-01-02T15:04", at, c.Location); err != nil {
 			return fmt.Errorf("time: %w: %w", bot.ErrInvalid, err)

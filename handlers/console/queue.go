@@ -173,11 +173,7 @@ func (c *Console) queueView(r *http.Request, who *bot.Officer) (queueView, error
 	v.List = v.address("/console/list", v.Tab, v.Filters, q.Before)
 	v.Events = v.address("/console/events", "", filters{}, 0)
 	v.Clear = v.address("/console/", v.Tab, filters{}, 0)
-	v.Panel = v.Filters.On() > 0 || r.FormValue("filter") == "yes"
 	v.More = v.address("/console/", v.Tab, v.Filters, 0) + "&filter=yes"
-	if v.Panel {
-		v.List += "&filter=yes"
-	}
 	v.Query = v.values(v.Tab, v.Filters).Encode()
 	if err := c.counts(r, who, &v, q); err != nil {
 		return v, err
@@ -235,8 +231,21 @@ func few(n int) string {
 }
 
 // choices are what the filters can be set to, and the names of the labels on the list.
-func (c *Console) choices(r *http.Request, who *bot.Officer, v *queueView) (err error) {
+func (c *Console) choices(r *http.Request, who *bot.Officer, v *queueView) error {
 	ctx := r.Context()
+	saved, err := c.Desk.Views(ctx, who)
+	if err != nil {
+		return err
+	}
+	known := false
+	for _, s := range saved {
+		link := viewLink{View: s, Href: "/console/?" + s.Query, On: v.Search == "" && s.Query == v.Query}
+		known = known || link.On
+		v.Views = append(v.Views, link)
+	}
+	if v.Panel = v.Filters.On() > 0 && !known || r.FormValue("filter") == "yes"; v.Panel {
+		v.List += "&filter=yes"
+	}
 	office := v.Office
 	if office == "" {
 		office = who.Office
@@ -269,11 +278,7 @@ func (c *Console) choices(r *http.Request, who *bot.Officer, v *queueView) (err 
 			v.Labels = labels
 		}
 	}
-	saved, err := c.Desk.Views(ctx, who)
-	for _, s := range saved {
-		v.Views = append(v.Views, viewLink{View: s, Href: "/console/?" + s.Query, On: v.Search == "" && s.Query == v.Query})
-	}
-	return err
+	return nil
 }
 
 // saveView keeps the filters of the queue under a name. What was searched for is not kept: it may name a person.

@@ -113,7 +113,7 @@
   // Drafts stay in this tab until what they were for is done.
   const done = document.querySelector("[data-done]")?.dataset.done;
   const sent = sessionStorage.getItem("sent");
-  if (done && sent && sent.startsWith((done === "later" ? "reply" : done) + "-")) sessionStorage.removeItem("draft:" + sent);
+  if (done && sent && sent.startsWith((done === "later" || done === "soon" ? "reply" : done) + "-")) sessionStorage.removeItem("draft:" + sent);
   sessionStorage.removeItem("sent");
 
   const prepare = (root) => {
