@@ -475,7 +475,7 @@ func (d *Desk) SaveView(ctx context.Context, who *Officer, v View) error {
 	switch {
 	case err != nil:
 		return err
-	case who.Disabled:
+	case !who.Works():
 		return fmt.Errorf("save a view: %w", ErrForbidden)
 	case v.Name == "" || utf8.RuneCountInString(v.Name) > MaxName || !utf8.ValidString(v.Name) || len(v.Query) > 500 || len(all) >= MaxViews:
 		return fmt.Errorf("save a view: %w", ErrInvalid)
@@ -485,6 +485,9 @@ func (d *Desk) SaveView(ctx context.Context, who *Officer, v View) error {
 
 // DropView removes one of the officer's views.
 func (d *Desk) DropView(ctx context.Context, who *Officer, id int64) error {
+	if !who.Works() {
+		return fmt.Errorf("drop a view: %w", ErrForbidden)
+	}
 	return d.Cases.DropView(ctx, who.ID, id)
 }
 
