@@ -58,7 +58,7 @@ func (w *WhatsApp) Send(ctx context.Context, m bot.Message) (id string, err erro
 // away is the error of a message while there is no line. It waits: nothing is given up because a telephone is off.
 func (w *WhatsApp) away(ctx context.Context) error {
 	link := w.Link(ctx)
-	after, why := 5*time.Second, "WhatsApp n'est pas connecté"
+	after, why := 2*time.Second, "WhatsApp n'est pas connecté"
 	switch link.State {
 	case bot.LinkBanned:
 		after, why = time.Minute, "WhatsApp a suspendu ce numéro"
