@@ -78,10 +78,9 @@ func BenchmarkWhatsApp(b *testing.B) {
 	b.ReportMetric(memory, "MB")
 }
 
-// BenchmarkThousandChats is the memory of the process before and after a thousand people have written once each.
+// BenchmarkThousandChats is the memory of the whole process once a thousand people have written to it.
 func BenchmarkThousandChats(b *testing.B) {
 	s, office, cmd := carrier(b)
-	_, before := usage(b, cmd)
 	for b.Loop() {
 		var next atomic.Int64
 		var group sync.WaitGroup
@@ -98,7 +97,5 @@ func BenchmarkThousandChats(b *testing.B) {
 		group.Wait()
 	}
 	_, after := usage(b, cmd)
-	b.ReportMetric(before, "MB-before")
-	b.ReportMetric(after, "MB-after")
-	b.ReportMetric((after-before)*1024/1000, "KB/chat")
+	b.ReportMetric(after, "MB")
 }

@@ -174,7 +174,7 @@ func TestWhatIsSent(t *testing.T) {
 		if !c.check(m.Message) {
 			t.Errorf("%s comes as %v", c.media.Mime, m.Message)
 		}
-		if data, err := awa.Client.DownloadAny(t.Context(), m.Message); err != nil || !bytes.Equal(data, c.media.Data) {
+		if data, err := awa.Download(m); err != nil || !bytes.Equal(data, c.media.Data) {
 			t.Errorf("%s is %q: %v", c.media.Mime, data, err)
 		}
 		if m.Message.GetAudioMessage() != nil && whatsapptest.Text(awa.Read()) != "*Fatima :*\nvoici" {
