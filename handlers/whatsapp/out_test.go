@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"baom/bot"
 	"baom/content"
@@ -181,6 +182,12 @@ func TestWhatIsSent(t *testing.T) {
 			t.Error("the words do not follow a voice note")
 		}
 	}
+	awa.Send(a.office, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("à effacer"), ContextInfo: &waE2E.ContextInfo{Expiration: proto.Uint32(86400)}}})
+	a.record.wait(a.s, 2)
+	a.s.Until("it is known that messages disappear", func() bool {
+		send(bot.Message{Text: "oui"})
+		return awa.Read().Message.GetExtendedTextMessage().GetContextInfo().GetExpiration() == 86400
+	})
 	said := (*bot.SendError)(nil)
 	if _, err := a.Send(t.Context(), bot.Message{ID: 99, Peer: awaPeer}); !errors.As(err, &said) || !said.Permanent {
 		t.Errorf("nothing to send: %v", err)
