@@ -23,9 +23,12 @@ import (
 // ErrInvalid for words or values that cannot be taken; and *Overtaken, which is an ErrConflict, where somebody was
 // faster.
 type Desk struct {
-	Cases Cases
-	Now   func() time.Time
-	Lib   *content.Library
+	Cases     Cases
+	Questions Questions
+	Register  Register
+	Imports   Imports
+	Now       func() time.Time
+	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 }
 
 // Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name
@@ -46,7 +49,7 @@ const MaxReply = 4000
 
 // May reports whether an officer may read and work on the cases of an office.
 func (o *Officer) May(office string) bool {
-	return !o.Disabled && (o.Role == RoleAdmin || o.Office != "" && o.Office == office)
+	return o.Works() && (o.Role == RoleAdmin || o.Office != "" && o.Office == office)
 }
 
 // Leads reports whether an officer may take cases from others of an office and manage the office's officers.
@@ -138,6 +141,30 @@ func (d *Desk) Reply(ctx context.Context, who *Officer, id int64, text string, m
 			return err
 		}
 		return w.say(text, media)
+	})
+}
+
+// Card sends the person what the directory says of a structure, in their language, with its place and number as the
+// channel's own where it has them. It claims an open case, as Reply does.
+func (d *Desk) Card(ctx context.Context, who *Officer, id int64, structure string) (*Case, error) {
+	s := d.Lib().Structure(structure)
+	if s == nil {
+		return nil, fmt.Errorf("the card of an unknown structure: %w", ErrInvalid)
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.claim(); err != nil {
+			return err
+		}
+		lang := w.c.Lang
+		if !lang.Known() {
+			lang = content.French
+		}
+		text, card := flows.Describe(w.lib, s, lang)
+		if err := w.say(text, nil); err != nil {
+			return err
+		}
+		w.Messages[len(w.Messages)-1].Card = card
+		return nil
 	})
 }
 
@@ -236,7 +263,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 	}
 	slots := map[string]string{"outcome": how.Outcome}
 	if how.Structure != "" {
-		if d.Lib.Structure(how.Structure) == nil {
+		if d.Lib().Structure(how.Structure) == nil {
 			return nil, fmt.Errorf("close with an unknown structure: %w", ErrInvalid)
 		}
 		slots["structure"] = how.Structure
@@ -254,7 +281,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 			}
 		}
 		w.c.Officer, w.c.Holder = w.who.ID, w.who.Name
-		w.c.Outcome, w.c.Closed = how.Outcome, w.now
+		w.c.Outcome, w.c.Structure, w.c.Closed = how.Outcome, how.Structure, w.now
 		w.c.Waiting, w.c.Unread = time.Time{}, 0
 		w.event(flows.EventClosed, slots)
 		return nil
@@ -270,7 +297,7 @@ func (d *Desk) Reopen(ctx context.Context, who *Officer, id int64) (*Case, error
 		if err := w.move(CaseReopen); err != nil {
 			return err
 		}
-		w.c.Outcome, w.c.Closed = "", time.Time{}
+		w.c.Outcome, w.c.Structure, w.c.Closed = "", "", time.Time{}
 		w.c.Officer, w.c.Holder = 0, ""
 		w.waits()
 		w.event(flows.EventReopened, nil)
@@ -305,9 +332,9 @@ func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
 	o.Name = strings.TrimSpace(o.Name)
 	switch {
 	case o.Name == "" || utf8.RuneCountInString(o.Name) > 80 || o.Login == "" || o.Hash == "",
-		!slices.Contains([]string{RoleOfficer, RoleHead, RoleAdmin}, o.Role),
-		(o.Role == RoleAdmin) != (o.Office == ""),
-		o.Office != "" && d.Lib.Office(o.Office) == nil:
+		!slices.Contains(Roles(), o.Role),
+		OfOffice(o.Role) == (o.Office == ""),
+		o.Office != "" && d.Lib().Office(o.Office) == nil:
 		return fmt.Errorf("appoint: %w", ErrInvalid)
 	case !who.manages(&o):
 		return fmt.Errorf("appoint: %w", ErrForbidden)
@@ -350,12 +377,12 @@ func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work
 		if !who.May(c.Office) {
 			return CaseWork{}, fmt.Errorf("change a case: %w", ErrForbidden)
 		}
-		w := &work{c: c, who: who, lib: d.Lib, now: d.Now(), salt: rand.Uint64()}
+		w := &work{c: c, who: who, lib: d.Lib(), now: d.Now(), salt: rand.Uint64()}
 		if err := do(w); err != nil {
 			return CaseWork{}, err
 		}
-		if c.Erased {
-			w.Entries = nil // nobody is left to hear of it
+		if c.Erased || c.Channel == Imported {
+			w.Entries = nil // nobody is there to hear of it
 		}
 		return w.CaseWork, nil
 	})
@@ -424,6 +451,9 @@ func (w *work) waits() {
 func (w *work) say(text string, media *Media) error {
 	if w.c.Erased {
 		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
+	}
+	if w.c.Channel == Imported {
+		return fmt.Errorf("write to somebody who has no channel: %w", ErrInvalid)
 	}
 	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.Name})
 	w.c.Waiting, w.c.Unread = time.Time{}, 0

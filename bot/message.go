@@ -17,6 +17,9 @@ const (
 	Telegram Channel = "telegram"
 	WhatsApp Channel = "whatsapp"
 	Web      Channel = "web"
+
+	// Imported is no network: a case taken over from the office's earlier register. Nothing can be sent.
+	Imported Channel = "import"
 )
 
 // A Peer is one person, or one phone, on one channel: the unit of order. ID is the network's own identifier (a chat
@@ -81,9 +84,10 @@ type Message struct {
 	Lang    content.Lang
 	Text    string // Markdown of the subset that content.Markdown reads
 	Choices []content.Option
-	Media   *Media // with Data
-	Officer string // display name of the officer who wrote it, empty for the bot
-	Attempt int    // how often it has been tried before
+	Media   *Media      // with Data
+	Card    *flows.Card // to be shown as the channel's own place and contact, before the words
+	Officer string      // display name of the officer who wrote it, empty for the bot
+	Attempt int         // how often it has been tried before
 
 	// Keyboard is the network's id of the last message in this conversation whose choices are still shown, or
 	// empty. A channel with buttons may remove them once this message follows.

@@ -1,8 +1,11 @@
 package content
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -38,7 +41,19 @@ type Answer struct {
 	Status     map[Lang]string     // draft or reviewed, of each language it is told in
 	Stale      map[Lang]bool       // translated from an earlier French text
 
+	audio    map[Lang]func() ([]byte, error)
 	revision string
+}
+
+// HasAudio reports whether somebody has recorded the answer in a language.
+func (a *Answer) HasAudio(l Lang) bool { return a.audio[l] != nil }
+
+// Audio is the recording of an answer in a language, a voice note in Ogg Opus; fs.ErrNotExist if there is none.
+func (a *Answer) Audio(l Lang) ([]byte, error) {
+	if a.audio[l] == nil {
+		return nil, fs.ErrNotExist
+	}
+	return a.audio[l]()
 }
 
 // A Source is where a fact of an answer comes from.
@@ -60,6 +75,7 @@ type master struct {
 	Law        []string
 	Sources    []Source
 	Confidence string
+	Status     string `yaml:",omitempty"` // draft: written in haste, still without its sources; else empty
 	Reviewed   string
 	ReviewBy   string `yaml:"review-by"`
 }
@@ -113,7 +129,47 @@ func (r *reader) readAnswers() {
 			r.translation(name, lang, f, body, more)
 		}
 	}
+	for _, name := range r.glob("answers/*/*.ogg") {
+		r.audio(name)
+	}
 	slices.SortFunc(r.lib.answers, func(a, b *Answer) int { return strings.Compare(a.ID, b.ID) })
+}
+
+// maxAudio is how large a recording may be, in bytes: two minutes of speech.
+const maxAudio = 1 << 20
+
+// audio takes a recording in: answers/<lang>/<id>.ogg. It is read from its layer when it is told, not kept in memory.
+func (r *reader) audio(name string) {
+	lang, id := Lang(path.Base(path.Dir(name))), strings.TrimSuffix(path.Base(name), ".ogg")
+	a := r.lib.byID[id]
+	if a == nil || !lang.Known() {
+		r.fault(name, 0, "is the recording of no answer in no language of ours: its name is answers/<language>/<id>.ogg")
+		return
+	}
+	for _, layer := range slices.Backward(r.layers) {
+		head := make([]byte, 64)
+		f, err := layer.Open(name)
+		if err != nil {
+			continue
+		}
+		n, _ := io.ReadFull(f, head)
+		info, err := f.Stat()
+		f.Close()
+		switch {
+		case err != nil:
+			r.fault(name, 0, "cannot be read: %v", err)
+		case info.Size() > maxAudio:
+			r.fault(name, 0, "is larger than %d kB: record it shorter, or at 16 kbit/s", maxAudio>>10)
+		case !bytes.HasPrefix(head[:n], []byte("OggS")) || !bytes.Contains(head[:n], []byte("OpusHead")):
+			r.fault(name, 0, "is no voice note in Ogg Opus: ffmpeg -i in.mp3 -c:a libopus -b:a 16k -ac 1 out.ogg makes one")
+		default:
+			if a.audio == nil {
+				a.audio = map[Lang]func() ([]byte, error){}
+			}
+			a.audio[lang] = func() ([]byte, error) { return fs.ReadFile(layer, name) }
+		}
+		return
+	}
 }
 
 // answerFile reads a file of an answer: its front matter into front, and its texts.
@@ -164,6 +220,18 @@ func (r *reader) master(name string, f master, body, more string) {
 		a.More[French] = more
 	}
 	fault := func(key, format string, args ...any) { r.fault(name, r.line(name, key), format, args...) }
+	lacks := fault // what an answer must have, and a draft may still lack
+	switch f.Status {
+	case "":
+	case "draft":
+		a.Status[French] = "draft"
+		lacks = func(key, format string, args ...any) { r.warn(name, r.line(name, key), format, args...) }
+		if f.Confidence != "low" {
+			fault("confidence", "a draft has the confidence low, not %q", f.Confidence)
+		}
+	default:
+		fault("status", "the status of a French text is draft or none, not %q", f.Status)
+	}
 	if id := strings.TrimSuffix(path.Base(name), ".md"); f.ID != id {
 		fault("id", "the id is %q, but the file's name says %q", f.ID, id)
 		return
@@ -175,7 +243,7 @@ func (r *reader) master(name string, f master, body, more string) {
 		fault("title", "has no title")
 	}
 	if len(f.Sources) == 0 {
-		fault("sources", "has no source")
+		lacks("sources", "has no source")
 	}
 	for i, s := range f.Sources {
 		if !isDay(s.Seen) || !isURL(s.URL) {
@@ -196,7 +264,7 @@ func (r *reader) master(name string, f master, body, more string) {
 	}
 	r.asks(name, a, f.Ask)
 	if n := len(a.Ask["fr"]); n < fewestAsks {
-		fault("ask", "has %d French phrasings; it takes %d at least", n, fewestAsks)
+		lacks("ask", "has %d French phrasings; it takes %d at least", n, fewestAsks)
 	}
 	r.lib.answers = append(r.lib.answers, a)
 	r.lib.byID[a.ID] = a

@@ -18,6 +18,7 @@ func (r *reader) check() {
 	r.checkOffices()
 	r.checkStructures()
 	r.checkForm()
+	r.checkRegister()
 }
 
 // where is the place of a page or label in the first language that has it, in the order of Langs.
@@ -98,6 +99,13 @@ func (r *reader) checkAnswers() {
 		}
 		r.checkNeedCodes(name, a.Needs, "needs")
 		r.checkProfiles(name, a.Profiles, "profiles")
+		if a.Status[French] != "draft" {
+			for _, want := range wantedAsks() {
+				if n := len(a.Ask[want.tag]); n < want.n && a.Body[want.of] != "" {
+					r.warn(name, r.line(name, "ask"), "has %d phrasings of %s; %d are found by more people", n, want.tag, want.n)
+				}
+			}
+		}
 		for _, tag := range slices.Sorted(maps.Keys(a.Ask)) {
 			for _, ask := range a.Ask[tag] {
 				key := tag + " " + Fold(ask)
@@ -108,6 +116,18 @@ func (r *reader) checkAnswers() {
 			}
 		}
 	}
+}
+
+type wantedAsk struct {
+	tag string
+	of  Lang // where the answer is told in this language
+	n   int
+}
+
+// wantedAsks are how many phrasings an answer should have: people who write in haste, in Darija or with mistakes are found
+// by them.
+func wantedAsks() []wantedAsk {
+	return []wantedAsk{{"fr", French, 8}, {"ar", Arabic, 5}, {"en", English, 5}, {"ary-Latn", French, 3}, {"ary", French, 3}}
 }
 
 // checkProfiles and checkNeedCodes report unknown codes of a list at a path of a file.

@@ -23,6 +23,7 @@ type Library struct {
 	choices  map[string][]string // option id → words beyond its labels
 	dangers  dangers
 	form     *Form
+	register columns
 	needs    []Need
 	offices  []Office
 	communes []Commune
@@ -31,6 +32,7 @@ type Library struct {
 	answers  []*Answer
 	byID     map[string]*Answer
 	index    *Index
+	phrases  map[string]string // folded phrasing → answer, where it is of one alone
 	names    choiceNames
 	places   places
 	warnings []Fault
@@ -79,6 +81,7 @@ func Load(layers ...fs.FS) (*Library, error) {
 	r.lib.names = r.lib.nameTable()
 	r.lib.places = r.lib.gazetteer()
 	r.lib.index = NewIndex(r.lib.units())
+	r.lib.phrases = r.lib.phrasings()
 	return r.lib, nil
 }
 
@@ -92,10 +95,42 @@ func (lib *Library) Answers() []*Answer { return lib.answers }
 // Answer finds an entry; nil if there is none.
 func (lib *Library) Answer(id string) *Answer { return lib.byID[id] }
 
+// phrasings are the titles and phrasings of answers, folded; one that two answers have, in different languages, is of none.
+func (lib *Library) phrasings() map[string]string {
+	of := map[string]string{}
+	add := func(text, id string) {
+		key := Fold(text)
+		if other, ok := of[key]; ok && other != id {
+			id = ""
+		}
+		of[key] = id
+	}
+	for _, a := range lib.answers {
+		for _, title := range a.Title {
+			add(title, a.ID)
+		}
+		for _, asks := range a.Ask {
+			for _, ask := range asks {
+				add(ask, a.ID)
+			}
+		}
+	}
+	return of
+}
+
 // Find searches the answers. The ids found are those of answers. The language of a hit is the asker's where it is
-// known, for that is the one in which the answer is told; else the one in which it was found.
+// known, for that is the one in which the answer is told; else the one in which it was found. A question in the very words
+// of a phrasing is that phrasing's.
 func (lib *Library) Find(q Query) Found {
 	found := lib.index.Search(q)
+	if id := lib.phrases[Fold(q.Text[:min(len(q.Text), maxText)])]; id != "" {
+		found.Hits = slices.DeleteFunc(found.Hits, func(h Hit) bool { return h.ID == id })
+		found.Hits = slices.Insert(found.Hits, 0, Hit{ID: id, Lang: string(French), Score: 1})
+		if q.Limit > 0 {
+			found.Hits = found.Hits[:min(len(found.Hits), q.Limit)]
+		}
+		found.Verdict = Sure
+	}
 	if q.Lang.Known() {
 		for i := range found.Hits {
 			found.Hits[i].Lang = string(q.Lang)

@@ -176,3 +176,45 @@ func aside(before []string) bool {
 		return ok && (rest == "" || strings.HasSuffix(rest, " "))
 	})
 }
+
+// OfficesOf lists the offices of the province that a text names, by id; none where it names no province, or where a name
+// that is also a commune's is not said to be a province's ("province de Tiznit", "إقليم تيزنيت").
+func (lib *Library) OfficesOf(text string) (ids []string) {
+	if len(text) > maxSaid {
+		return nil
+	}
+	said := " " + Fold(text) + " "
+	meant := false // a word for province is there
+	for _, w := range []string{"province", "prefecture", "provincia", "إقليم", "عمالة"} {
+		if f := Fold(w); strings.Contains(said, " "+f+" ") || strings.Contains(said, " "+f+"s ") {
+			meant = true
+		}
+	}
+	for _, o := range lib.offices {
+		for _, name := range o.Province {
+			name = Fold(name)
+			if name == "" || !meant && lib.isCommune(name) {
+				continue
+			}
+			if strings.Contains(said, " "+name+" ") {
+				ids = append(ids, o.ID)
+				break
+			}
+		}
+	}
+	return ids
+}
+
+// isCommune reports whether a folded name is that of a commune.
+func (lib *Library) isCommune(name string) bool {
+	called := func(t Text) bool {
+		for _, n := range t {
+			if Fold(n) == name {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(lib.offices, func(o Office) bool { return called(o.Name) }) ||
+		slices.ContainsFunc(lib.communes, func(c Commune) bool { return called(c.Name) })
+}

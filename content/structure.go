@@ -17,11 +17,13 @@ type Structure struct {
 	Needs           []string // codes
 	Place           Text
 	Lat, Lon        float64 // both 0: not known, or everywhere
+	Coordinates     string  // exact if they are those of the door; else they are those of the town
 	Phone           string
 	PhoneConfirmed  bool   `yaml:"phone-confirmed"`
 	PhoneUnverified string `yaml:"phone-unverified"` // known, but not to be given to people
 	Hours           Text
 	How             Text // how to present oneself
+	Bring           Text // what to bring; empty: any paper that may be of use
 	URL             string
 	Source          string // where the entry comes from
 	Verified        string // the day on which it was checked there

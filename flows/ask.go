@@ -2,6 +2,7 @@ package flows
 
 import (
 	"strings"
+	"unicode"
 
 	"baom/content"
 )
@@ -9,18 +10,20 @@ import (
 // ask answers questions about rights: the best answer with its follow-ups, or up to three candidates, or an honest
 // "not found" that offers another wording and an officer.
 func ask() Flow {
-	answering := []string{"asking", "held", "answered", "more", "choosing", "missed", "thanked", "useless"}
+	answering := []string{"asking", "held", "answered", "more", "choosing", "missed", "thanked", "useless", "wished"}
 	return Flow{
 		Name: "ask",
 		States: map[string]State{
 			"asking":   {Say: "ask.asking", Read: []Read{Options{"menu.officer", "menu.menu"}, Find{}}},
 			"held":     {Pass: Pass{Find{}.yields(), findHeld}},
-			"answered": {Tell: tellAnswered, Read: []Read{Options{"ask.more", "useful.yes", "useful.no"}, Find{}}},
-			"more":     {Tell: tellMore, Read: []Read{Options{"useful.yes", "useful.no"}, Find{}}},
+			"answered": {Tell: tellAnswered, Read: []Read{Options{"ask.more", "ask.help", "useful.yes", "useful.no"}, Find{}}},
+			"more":     {Tell: tellMore, Read: []Read{Options{"ask.help", "useful.yes", "useful.no"}, Find{}}},
 			"choosing": {Tell: tellCandidates, Read: []Read{Options{"ask.none"}, Find{}}},
-			"missed":   {Say: "ask.missed", Read: []Read{Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
-			"thanked":  {Say: "ask.thanks", Do: func(t *step) { t.asked("useful", t.s.Slots["answer"]) }, Read: []Read{Options{"menu.ask", "menu.menu"}, Find{}}},
-			"useless":  {Say: "ask.useless", Do: func(t *step) { t.asked("useless", t.s.Slots["answer"]) }, Read: []Read{Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
+			"none":     {Do: func(t *step) { t.asked(AskDeclined, "") }, Pass: Pass{[]string{"missed"}, func(*step) string { return "missed" }}},
+			"missed":   {Say: "ask.missed", Read: []Read{Wish{}, Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
+			"thanked":  {Say: "ask.thanks", Do: func(t *step) { t.asked(AskUseful, t.s.Slots["answer"]) }, Read: []Read{Options{"menu.ask", "menu.menu"}, Find{}}},
+			"useless":  {Say: "ask.useless", Do: func(t *step) { t.asked(AskUseless, t.s.Slots["answer"]) }, Read: []Read{Wish{}, Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
+			"wished":   {Say: "ask.wished", Do: func(t *step) { t.asked(AskWished, "") }, Read: []Read{Options{"menu.ask", "menu.officer", "menu.menu"}, Find{}}},
 		},
 		Moves: Moves{
 			move("found", "answered", answering...),
@@ -29,9 +32,31 @@ func ask() Flow {
 			move("ask.more", "more", "answered"),
 			move("useful.yes", "thanked", "answered", "more"),
 			move("useful.no", "useless", "answered", "more"),
-			move("ask.none", "missed", "choosing"),
+			move("ask.help", "orient/answer", "answered", "more"),
+			move("ask.none", "none", "choosing"),
+			move("missed", "missed", "none"),
+			move("ask.tell", "wished", "missed", "useless"),
 		},
 	}
+}
+
+// Wish offers to tell the answer later, once somebody has written it, where the person agreed that words are kept.
+type Wish struct{}
+
+func (Wish) yields() []string  { return []string{"ask.tell"} }
+func (Wish) hear(*step) string { return "" }
+func (Wish) offers(t *step) []string {
+	if t.s.Consent != "yes" || t.s.Slots["question"] == "" {
+		return nil
+	}
+	return []string{"ask.tell"}
+}
+
+func (w Wish) press(t *step, id string) string {
+	if len(w.offers(t)) > 0 && id == "ask.tell" {
+		return id
+	}
+	return ""
 }
 
 // Find reads words as a question.
@@ -55,7 +80,7 @@ func (t *step) look(question string) string {
 	switch found.Verdict {
 	case content.Sure:
 		t.set("answer", found.Hits[0].ID)
-		t.asked("answered", found.Hits[0].ID)
+		t.asked(AskAnswered, found.Hits[0].ID)
 		return "found"
 	case content.Maybe:
 		var ids []string
@@ -63,10 +88,10 @@ func (t *step) look(question string) string {
 			ids = append(ids, h.ID)
 		}
 		t.set("candidates", strings.Join(ids, " "))
-		t.asked("offered", "")
+		t.asked(AskOffered, "")
 		return "several"
 	}
-	t.asked("declined", "")
+	t.asked(AskDeclined, "")
 	return "missed"
 }
 
@@ -86,22 +111,72 @@ func (t *step) find(question string) content.Found {
 // keepQuestion remembers the words of a question for the editors, where the person agreed to that.
 func (t *step) keepQuestion(question string) {
 	if t.s.Consent == "yes" {
-		t.set("question", clip(question, 300))
+		t.set("question", scrub(clip(question, 300)))
 	}
 }
 
-// asked records what became of a question, apart from who asked it, where the person agreed to that.
+// asked records what became of a question, apart from who asked it, where the person agreed to that. The words go with
+// it where something can be learnt from them.
 func (t *step) asked(outcome, answer string) {
 	if t.s.Consent != "yes" {
 		return
 	}
-	q := t.s.Slots["question"]
-	if q == "" {
-		q = clip(t.in.Text, 300)
+	q := Asked{Lang: t.s.Lang, Outcome: outcome, Answer: answer}
+	if a := t.b.lib.Answer(answer); a != nil && len(a.Needs) > 0 {
+		q.Need = a.Needs[0]
+	} else if need := t.s.Slots["need"]; need != Declined {
+		q.Need = need
 	}
-	if q != "" {
-		t.out = append(t.out, Asked{Question: q, Lang: t.s.Lang, Outcome: outcome, Answer: answer})
+	if outcome != AskAnswered && outcome != AskUseful {
+		if q.Question = t.s.Slots["question"]; q.Question == "" {
+			return
+		}
 	}
+	t.out = append(t.out, q)
+}
+
+// scrub takes out of a question what looks like a number of somebody's or an address: five digits or more, however they
+// are parted, and words with an at sign.
+func scrub(text string) string {
+	words := strings.Fields(text)
+	run, from := 0, 0 // digits of the words from there on
+	flush := func(to int) {
+		if run >= 5 {
+			for i := from; i < to; i++ {
+				words[i] = ""
+			}
+			words[from] = "…"
+		}
+		run = 0
+	}
+	for i, w := range words {
+		digits, other := 0, 0
+		for _, r := range w {
+			switch {
+			case unicode.IsDigit(r):
+				digits++
+			case !strings.ContainsRune("+-.()/", r):
+				other++
+			}
+		}
+		switch {
+		case strings.Contains(w, "@"):
+			flush(i)
+			words[i] = "…"
+		case digits >= 5 && other > 0:
+			flush(i)
+			words[i] = "…"
+		case digits > 0 && other == 0:
+			if run == 0 {
+				from = i
+			}
+			run += digits
+		default:
+			flush(i)
+		}
+	}
+	flush(len(words))
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
 // answer shows an answer that was chosen by its button: as a digression in the middle of something, else as the
@@ -110,14 +185,14 @@ func (t *step) answer(id string) {
 	t.set("answer", id)
 	switch {
 	case t.unfinished(), t.s.Flow == "welcome", t.s.Flow == "survey":
-		t.asked("chosen", id)
+		t.asked(AskChosen, id)
 		t.tellAnswer(id, nil)
 		t.repeatAfter()
 	case t.at("ask", "answered"):
 		t.repeat()
 	default:
 		if t.at("ask", "choosing") {
-			t.asked("chosen", id)
+			t.asked(AskChosen, id)
 		}
 		t.move("answer")
 	}
@@ -136,6 +211,7 @@ func tellAnswered(t *step) {
 	for _, id := range a.Then[:min(3, len(a.Then))] {
 		choices = append(choices, t.answerOption(id))
 	}
+	choices = append(choices, t.helpers(a)...)
 	t.tellAnswer(a.ID, t.closing(choices))
 }
 
@@ -145,7 +221,17 @@ func tellMore(t *step) {
 		tellAnswered(t)
 		return
 	}
-	t.tell("ask.more", a.More.In(t.s.Lang)+"\n\n"+t.page("ask.useful", nil), t.closing(nil))
+	t.tell("ask.more", a.More.In(t.s.Lang)+"\n\n"+t.page("ask.useful", nil), t.closing(t.helpers(a)))
+}
+
+// helpers offers who else can help, where the answer names somebody beyond the bureau.
+func (t *step) helpers(a *content.Answer) []content.Option {
+	for _, id := range a.Structures {
+		if id != "baom" {
+			return []content.Option{t.option("ask.help", "")}
+		}
+	}
+	return nil
 }
 
 // closing are the choices under an answer: was it useful, and the ways on.
@@ -173,6 +259,10 @@ func (t *step) tellAnswer(id string, choices []content.Option) {
 		text += "\n\n" + t.page("ask.useful", nil)
 	}
 	t.tell("answer."+id, text, choices)
+	if say, ok := t.out[len(t.out)-1].(Say); ok && a.HasAudio(t.s.Lang) {
+		say.Audio = id
+		t.out[len(t.out)-1] = say
+	}
 }
 
 func tellCandidates(t *step) {

@@ -244,15 +244,21 @@ func (f Field) answered(t *step, value string) string {
 	return "answered"
 }
 
-// Place reads the name of a commune or a shared location, for finding an office.
+// Place reads the name of a commune or of a province, or a shared location, for finding an office.
 type Place struct{}
 
-func (Place) yields() []string        { return []string{"placed"} }
+func (Place) yields() []string        { return []string{"placed", "several places"} }
 func (Place) offers(t *step) []string { return communes(t) }
 
 func (Place) press(t *step, id string) string {
 	if t.b.lib.Office(after(id)) == nil || id != "commune."+after(id) {
 		return ""
+	}
+	if t.in.Text != "" { // the name was written: it may have been that of a province
+		if ids := t.b.lib.OfficesOf(t.in.Text); len(ids) > 1 {
+			t.set("place.among", strings.Join(ids, " "))
+			return "several places"
+		}
 	}
 	t.set("place", after(id))
 	t.set("place.km", "")
@@ -267,8 +273,16 @@ func (Place) hear(t *step) string {
 			return "placed"
 		}
 	}
-	if t.in.Kind != Text {
+	if t.in.Kind != Text || t.in.Text == "" {
 		return ""
+	}
+	if ids := t.b.lib.OfficesOf(t.in.Text); len(ids) > 1 {
+		t.set("place.among", strings.Join(ids, " "))
+		return "several places"
+	} else if len(ids) == 1 {
+		t.set("place", ids[0])
+		t.set("place.km", "")
+		return "placed"
 	}
 	id, ok := t.b.lib.FindOffice(t.in.Text)
 	if !ok {

@@ -65,7 +65,7 @@ func (o Options) press(_ *step, id string) string {
 func everywhere() map[string]string {
 	return map[string]string{
 		"menu.menu": "menu/menu", "menu.ask": "ask/asking", "menu.intake": "intake/start", "menu.case": "case/status",
-		"menu.office": "office/where", "menu.officer": "handoff/start", "menu.data": "data/shown",
+		"menu.office": "office/where", "menu.orient": "orient/start", "menu.officer": "handoff/start", "menu.data": "data/shown",
 		"back.continue": "intake/continue", "back": "menu/menu",
 		"stop": "menu/stopped", "forget": "data/confirm", "handoff.cancel": "handoff/confirm",
 		"answer": "ask/answered", "language": "welcome/language", "away": "welcome/back",
@@ -75,9 +75,9 @@ func everywhere() map[string]string {
 }
 
 // Flows are the dialogues: welcome, menu, ask, intake (generated from the form), handoff, survey, and what is one's
-// own (case, data, office).
+// own (case, data), office (find a bureau), orient (who else can help).
 func Flows(form *content.Form) []Flow {
-	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), survey(), ownCase(), ownData(), office()}
+	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), survey(), ownCase(), ownData(), office(), orient()}
 }
 
 // full is a flow's move table with the moves it shares with all others.

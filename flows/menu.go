@@ -26,7 +26,7 @@ func menuChoices(t *step) []content.Option {
 	if t.s.Pending != "" {
 		list = append(list, t.option("back.continue", ""))
 	}
-	for _, id := range []string{"menu.ask", "menu.intake", "menu.case", "menu.office", "menu.officer", "menu.language", "menu.data"} {
+	for _, id := range []string{"menu.ask", "menu.intake", "menu.case", "menu.office", "menu.orient", "menu.officer", "menu.language", "menu.data"} {
 		if id == "menu.intake" && (t.s.Pending != "" || t.open()) || id == "menu.case" && t.s.Slots["case"] == "" {
 			continue
 		}

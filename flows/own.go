@@ -1,6 +1,10 @@
 package flows
 
-import "baom/content"
+import (
+	"strings"
+
+	"baom/content"
+)
 
 // ownCase tells a person where their case is.
 func ownCase() Flow {
@@ -71,16 +75,29 @@ func office() Flow {
 	return Flow{
 		Name: "office",
 		States: map[string]State{
-			"where": {Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
+			"where": {Pass: Pass{Place{}.yields(), Place{}.hear}, Say: "office.where", Read: []Read{Place{}, Options{"menu.menu"}}},
+			"among": {Tell: tellAmong, Read: []Read{Place{}, Options{"menu.menu"}}},
 			"shown": {Tell: tellOffice, Read: []Read{Options{"menu.office", "menu.officer", "menu.menu"}, Place{}, Find{}}},
 		},
 		Moves: Moves{
-			move("placed", "shown", "where", "shown"),
+			move("placed", "shown", "where", "among", "shown"),
+			move("several places", "among", "where", "among", "shown"),
 			move("found", "ask/answered", "shown"),
 			move("several", "ask/choosing", "shown"),
 			move("missed", "ask/missed", "shown"),
 		},
 	}
+}
+
+// tellAmong lists the offices of a province.
+func tellAmong(t *step) {
+	var choices []content.Option
+	for _, id := range strings.Fields(t.s.Slots["place.among"]) {
+		if t.b.lib.Office(id) != nil {
+			choices = append(choices, t.option("commune."+id, ""))
+		}
+	}
+	t.say("office.among", nil, append(choices, t.option("menu.menu", "")))
 }
 
 func tellOffice(t *step) {
@@ -118,5 +135,11 @@ func tellOffice(t *step) {
 	for _, id := range []string{"menu.office", "menu.officer", "menu.menu"} {
 		choices = append(choices, t.option(id, ""))
 	}
+	text = strings.TrimSpace(text)
 	t.tell("office.shown", text, choices)
+	card := &Card{Name: "BAOM " + o.Name.In(t.s.Lang), Address: slots["address"], Lat: o.Lat, Lon: o.Lon, Phone: international(o.Phone)}
+	if card.Address == "" {
+		card.Address = t.page("office.place."+o.Coordinates, slots)
+	}
+	t.out[len(t.out)-1] = Say{Page: "office.shown", Text: text, Choices: choices, Card: card}
 }

@@ -134,6 +134,18 @@ func Transcript(effects []Effect) string {
 				}
 				out.WriteString("[" + o.Label + "]")
 			}
+			if e.Audio != "" {
+				out.WriteString("\n# voix : " + e.Audio)
+			}
+			if c := e.Card; c != nil {
+				fmt.Fprintf(&out, "\n# carte : %s", c.Name)
+				if c.Phone != "" {
+					out.WriteString(", " + c.Phone)
+				}
+				if c.HasPoint() {
+					fmt.Fprintf(&out, ", %.2f %.2f", c.Lat, c.Lon)
+				}
+			}
 		case OpenCase:
 			fmt.Fprintf(&out, "# dossier %s, bureau %s, %v", e.Reference, e.Office, e.Answers)
 		case Relay:
@@ -147,7 +159,11 @@ func Transcript(effects []Effect) string {
 		case Alert:
 			fmt.Fprintf(&out, "# urgent : %s", e.Kind)
 		case Asked:
-			fmt.Fprintf(&out, "# question notée : « %s », %s %s", e.Question, e.Outcome, e.Answer)
+			words := e.Question
+			if words != "" {
+				words = "« " + words + " », "
+			}
+			fmt.Fprintf(&out, "# question notée : %s%s %s", words, e.Outcome, e.Answer)
 		case Forget:
 			out.WriteString("# tout est effacé")
 		}

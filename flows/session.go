@@ -98,7 +98,22 @@ type Say struct {
 	Page    string // the page it was made from, for tests and the transcript
 	Text    string
 	Choices []content.Option
+	Card    *Card  // what the channel may show beside the words, as its own kind of thing
+	Audio   string // id of the answer whose recording goes before the words, in the session's language
 }
+
+// A Card is a place or service as a telephone can keep it: a point on its map, a number it can call. The words it goes
+// with say the same, for channels that have no such thing.
+type Card struct {
+	Name    string  `json:"name"`
+	Address string  `json:"address,omitempty"`
+	Lat     float64 `json:"lat,omitempty"` // degrees; both 0: no point is known
+	Lon     float64 `json:"lon,omitempty"`
+	Phone   string  `json:"phone,omitempty"` // with its country, +212…; empty: none, or one too short to be called from abroad
+}
+
+// HasPoint reports whether the card shows a point on the map.
+func (c *Card) HasPoint() bool { return c.Lat != 0 || c.Lon != 0 }
 
 // OpenCase opens the case of this conversation, or completes it if one is open. Answers are the intake's fields; codes
 // are kept as codes, so that figures need no personal data.
@@ -133,13 +148,27 @@ type Remind struct {
 type Alert struct{ Kind string }
 
 // Asked records a question apart from who asked it, so that editors see what is missing. Outcome is answered, chosen,
-// offered, declined, useful or useless; Answer is the entry it led to, if any.
+// offered, declined, useful, useless or wished; Answer is the entry it led to and Need the code it is about, if any. The
+// words are kept only where something is to be learnt from them, without what looks like a number or an address. Wished
+// leaves a way back to the asker, who wants to be told the answer.
 type Asked struct {
 	Question string
 	Lang     content.Lang
 	Outcome  string
 	Answer   string
+	Need     string
 }
+
+// The outcomes of a question.
+const (
+	AskAnswered = "answered" // a sure answer was given
+	AskOffered  = "offered"  // several were offered
+	AskChosen   = "chosen"   // one of them was chosen
+	AskDeclined = "declined" // none was found, or none was meant
+	AskUseful   = "useful"   // the answer was of use
+	AskUseless  = "useless"  // it was not
+	AskWished   = "wished"   // the person wants to be told
+)
 
 // Forget erases what is held about the person: the conversation's data key is destroyed.
 type Forget struct{}

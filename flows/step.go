@@ -28,9 +28,10 @@ type step struct {
 	s     Session
 	in    Input
 	out   []Effect
-	back  bool // we are walking backwards through a form
-	spoke bool // the read that yielded the event has spoken already
-	said  int  // how often something was said or relayed
+	back  bool         // we are walking backwards through a form
+	spoke bool         // the read that yielded the event has spoken already
+	said  int          // how often something was said or relayed
+	maybe content.Lang // a language that the person may have changed to: offered with the next choices
 }
 
 // Step is the dialogue: what one input changes and causes. It is total and pure: every session and every input give a
@@ -66,8 +67,8 @@ func join(effects []Effect) []Effect {
 			out = append(out, e)
 			continue
 		}
-		if last >= 0 {
-			if before := out[last].(Say); before.Choices == nil && len(before.Text)+len(say.Text) <= maxJoined {
+		if last >= 0 && say.Card == nil && say.Audio == "" {
+			if before := out[last].(Say); before.Choices == nil && before.Card == nil && before.Audio == "" && len(before.Text)+len(say.Text) <= maxJoined {
 				say.Text, say.Page = before.Text+"\n\n"+say.Text, before.Page+" "+say.Page
 				out[last] = say
 				continue
@@ -358,10 +359,11 @@ func (t *step) words() {
 	t.miss()
 }
 
-// inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, and "j'ai une
-// question sur ma pension" is the question.
+// inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, "j'ai une
+// question sur ma pension" is the question, and so is "allez-vous donner mes données à la police".
 func inPassing(id, text string) bool {
-	return (id == "skip" || id == "menu.ask") && len(strings.Fields(text)) > 3
+	n := len(strings.Fields(text))
+	return (id == "skip" || id == "menu.ask") && n > 3 || id == "menu.data" && n > 4
 }
 
 // menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.
@@ -369,7 +371,8 @@ func (t *step) menuWords() (id string, ok bool) {
 	if t.takesWords("words", "name") {
 		return "", false
 	}
-	return t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.officer", "menu.data"})
+	id, ok = t.b.lib.Match(t.in.Text, []string{"menu.intake", "menu.case", "menu.office", "menu.orient", "menu.officer", "menu.data"})
+	return id, ok && !inPassing(id, t.in.Text)
 }
 
 // takesWords reports whether the question takes whatever a person writes, be it a field of one of the kinds.
@@ -433,13 +436,19 @@ func (t *step) read(by func(Read) string) bool {
 	return false
 }
 
-// follow changes to the language the person has changed to, when that is sure and they have not chosen one by button.
+// follow changes to the language the person has changed to, when that is sure and they have not chosen one by button; when
+// it is not sure, that language is offered with the next choices.
 func (t *step) follow() {
 	if t.s.Slots["lang.by"] == "button" || len(strings.Fields(t.in.Text)) < 3 {
 		return
 	}
-	if l, sure := recognise(t.in.Text); sure && l != t.s.Lang {
+	tag, confidence := content.Identify(t.in.Text)
+	switch l := langOf(tag); {
+	case tag == "" || l == t.s.Lang:
+	case confidence >= sureOfLanguage:
 		t.speak(l, "words")
+	case confidence >= maybeLanguage:
+		t.maybe = l
 	}
 }
 
@@ -452,11 +461,12 @@ func (t *step) digress(likely bool) bool {
 	found := t.find(t.in.Text)
 	switch {
 	case found.Verdict == content.Sure:
-		t.asked("answered", found.Hits[0].ID)
+		t.asked(AskAnswered, found.Hits[0].ID)
 		t.tellAnswer(found.Hits[0].ID, nil)
 		t.repeatAfter()
-	case found.Verdict == content.Maybe && (likely || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
-		t.asked("offered", "")
+	case found.Verdict == content.Maybe && (likely && found.Hits[0].Score >= likelyQuestion || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
+		t.keepQuestion(t.in.Text)
+		t.asked(AskOffered, "")
 		var choices []content.Option
 		for _, h := range found.Hits[:min(3, len(found.Hits))] {
 			choices = append(choices, t.answerOption(h.ID))
@@ -613,6 +623,11 @@ func (t *step) say(page string, slots map[string]string, choices []content.Optio
 }
 
 func (t *step) tell(page, text string, choices []content.Option) {
+	if t.maybe != "" && len(choices) > 0 {
+		if id := "lang." + string(t.maybe); !slices.ContainsFunc(choices, func(o content.Option) bool { return o.ID == id }) {
+			choices = append(choices, t.option(id, ""))
+		}
+	}
 	if len(choices) > 0 {
 		t.s.Options = make([]string, len(choices))
 		for i, c := range choices {
@@ -676,6 +691,9 @@ func recognise(text string) (content.Lang, bool) {
 		return "", false
 	}
 	tag, confidence := content.Identify(text)
+	if arabic := tag == "ar" || tag == "ary"; arabic && confidence < sureOfLanguage && confidence >= maybeLanguage/2 {
+		return content.Arabic, true // one of the two: who speaks Darija reads Arabic
+	}
 	return langOf(tag), tag != "" && confidence >= sureOfLanguage
 }
 
@@ -692,8 +710,16 @@ func langOf(tag string) content.Lang {
 	return content.French
 }
 
-// sureOfLanguage is the confidence from which a recognised language is taken without asking.
-const sureOfLanguage = 0.85
+// likelyQuestion is the score from which words that do not answer ours are met with candidates, though no question mark is
+// there: "je sais pas" is no question.
+const likelyQuestion = 0.6
+
+// sureOfLanguage is the confidence from which a recognised language is taken without asking, maybeLanguage that from which
+// it is offered.
+const (
+	sureOfLanguage = 0.85
+	maybeLanguage  = 0.6
+)
 
 // asks reports whether a text is a question by its mark.
 func asks(text string) bool { return strings.ContainsAny(text, "?؟") }

@@ -126,6 +126,11 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 		}
 	}
 	b := &pgx.Batch{}
+	for _, n := range []namesake{winner, loser} { // which lines are a case's is said by ids of one conversation: from now on by the lines
+		b.Queue(`update messages m set case_id = k.id from cases k where m.conversation = $1 and k.conversation = $1 and m.case_id is null
+			and m.id > k.lines_after and m.id <= k.lines_upto`, n.ID)
+		b.Queue(`update cases set lines_after = 0, lines_upto = 0 where conversation = $1 and lines_upto > 0`, n.ID)
+	}
 	b.Queue(`delete from inbox where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
 	b.Queue(`update messages set key = null where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
 	for _, table := range []string{"messages", "inbox", "outbox", "aliases"} {

@@ -20,6 +20,7 @@ type body struct {
 	Name    string            `json:"n,omitempty"` // the officer's, of a note or an event
 	Lang    content.Lang      `json:"l,omitempty"`
 	Choices []content.Option  `json:"c,omitempty"`
+	Card    *flows.Card       `json:"k,omitempty"`
 	Event   string            `json:"e,omitempty"`
 	Slots   map[string]string `json:"s,omitempty"`
 }
@@ -51,11 +52,10 @@ func (s *Store) conversation(ctx context.Context, p bot.Peer, alias string) (kno
 	}
 	k, err := s.lookup(ctx, p.Channel, hash)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if err = s.makeConversation(ctx, p, hash); err == nil && other != nil {
-			err = s.adopt(ctx, p, hash, other)
-		}
-		if err == nil {
-			k, err = s.lookup(ctx, p.Channel, hash)
+		if k, err = s.makeConversation(ctx, p, hash); err == nil && other != nil {
+			if err = s.adopt(ctx, p, hash, other); err == nil {
+				k, err = s.lookup(ctx, p.Channel, hash)
+			}
 		}
 	}
 	if err != nil {
@@ -86,34 +86,56 @@ func (s *Store) lookup(ctx context.Context, c bot.Channel, hash []byte) (k known
 	return k, err
 }
 
-func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) error {
-	aead, wrapped, err := s.vault.newKey()
+// makeConversation makes a peer's conversation, unless another process is faster: then its person counts, and ours is
+// taken back.
+func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) (k known, err error) {
+	if k.person, err = s.nextPerson(ctx); err != nil {
+		return k, err
+	}
+	var wrapped []byte
+	if k.aead, wrapped, err = s.vault.newKey(); err != nil {
+		return k, err
+	}
+	sealed, err := seal(k.aead, "peer", k.person, []byte(p.ID))
 	if err != nil {
-		return err
+		return k, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var person int64
-		if err := tx.QueryRow(ctx, `insert into people (wrapped) values ($1) returning id`, wrapped).Scan(&person); err != nil {
-			return err
+	err = s.pool.QueryRow(ctx, `with p as (insert into people (id, wrapped) overriding system value values ($1, $2) returning id)
+		insert into conversations (person, channel, peer_hash, peer, seen_at) select p.id, $3, $4, $5, $6 from p
+		on conflict (channel, peer_hash) do nothing returning id`, k.person, wrapped, p.Channel, hash, sealed, s.now()).Scan(&k.id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if _, err := s.pool.Exec(ctx, `delete from people where id = $1`, k.person); err != nil {
+			return k, err
 		}
-		sealed, err := seal(aead, "peer", person, []byte(p.ID))
-		if err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `insert into conversations (person, channel, peer_hash, peer, seen_at) values ($1, $2, $3, $4, $5)
-			on conflict (channel, peer_hash) do nothing`, person, p.Channel, hash, sealed, s.now())
-		if err == nil && tag.RowsAffected() == 0 {
-			return errTaken // another process was faster: its person counts, ours never was
-		}
-		return err
-	})
-	if errors.Is(err, errTaken) {
-		return nil
+		return s.lookup(ctx, p.Channel, hash)
 	}
-	return err
+	if err == nil {
+		k.hash = hash
+		s.vault.remember(k.person, k.aead)
+	}
+	return k, err
 }
 
-var errTaken = errors.New("taken")
+// peopleAtOnce is how many ids of people are drawn at once: what is sealed names its person, and so is made knowing the id.
+const peopleAtOnce = 32
+
+// nextPerson is an id for a new person.
+func (s *Store) nextPerson(ctx context.Context) (int64, error) {
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	if len(s.people) == 0 {
+		rows, err := s.pool.Query(ctx, `select nextval(pg_get_serial_sequence('people', 'id')) from generate_series(1, $1)`, peopleAtOnce)
+		if err != nil {
+			return 0, err
+		}
+		if s.people, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+			return 0, err
+		}
+	}
+	id := s.people[0]
+	s.people = s.people[1:]
+	return id, nil
+}
 
 // dropPeer forgets what is remembered of a peer.
 func (s *Store) dropPeer(p bot.Peer) {
@@ -125,11 +147,8 @@ func (s *Store) dropPeer(p bot.Peer) {
 
 // Receive implements bot.Journal: boundary A.
 func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error) {
-	if e.Key == "" || len(e.Key) > 200 {
-		return false, fmt.Errorf("%w: an entry has a key of at most 200 bytes", bot.ErrInvalid)
-	}
-	if e.Input.At.IsZero() {
-		e.Input.At = s.now()
+	if err := s.check(&e); err != nil {
+		return false, err
 	}
 	for range 3 {
 		k, err := s.conversation(ctx, e.Peer, e.Alias)
@@ -139,7 +158,7 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		if e.Deletes != "" {
 			fresh, err = s.takeBack(ctx, k, e.Deletes)
 		} else {
-			fresh, err = s.file(ctx, k, e)
+			fresh, err = s.fileInGroup(ctx, k, e)
 		}
 		if errors.Is(err, errErased) { // forgotten since: who writes now is somebody new
 			s.dropPeer(e.Peer)
@@ -157,6 +176,28 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		return fresh, nil
 	}
 	return false, errors.New("receive: the conversation is being erased")
+}
+
+// fileInGroup files an entry with those that arrive at the same moment, or alone where it is more than words for now.
+func (s *Store) fileInGroup(ctx context.Context, k known, e bot.Entry) (fresh bool, err error) {
+	if e.Media != nil || !e.Due.IsZero() || e.Input.Event != "" {
+		return s.file(ctx, k, e)
+	}
+	release, err := s.slots.take(ctx, k.id)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	a := newArrival(k, e)
+	if a.words, err = seal(k.aead, "line", k.person, body{Input: &e.Input}); err != nil {
+		return false, err
+	}
+	s.line.add(&work{arrival: a}, true)
+	a.done.Wait()
+	if a.passed {
+		return s.file(ctx, k, e)
+	}
+	return a.fresh, a.err
 }
 
 // seenEvery is how exactly it is known when a person last wrote: a row that is not written does not grow old.
@@ -230,7 +271,7 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 func (s *Store) takeBack(ctx context.Context, k known, key string) (done bool, err error) {
 	var caseID *int64
 	err = s.pool.QueryRow(ctx, `update messages set deleted = true where conversation = $1 and key = $2 and author = 'person' and not deleted
-		returning case_id`, k.id, key).Scan(&caseID)
+		returning coalesce(case_id, (select open_case from conversations where id = $1))`, k.id, key).Scan(&caseID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

@@ -81,8 +81,13 @@ func newVault(ctx context.Context, db querier, secret []byte) (*vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &vault{office: office, hashKey: hashKey, installation: installationOf(wrapped), byID: map[int64]*list.Element{}, recent: list.New()}, nil
+}
+
+// installationOf names a record by its wrapped office key.
+func installationOf(wrapped []byte) string {
 	id := sha256.Sum256(wrapped)
-	return &vault{office: office, hashKey: hashKey, installation: hex.EncodeToString(id[:6]), byID: map[int64]*list.Element{}, recent: list.New()}, nil
+	return hex.EncodeToString(id[:6])
 }
 
 // newKey makes a person's key, wrapped for the record.

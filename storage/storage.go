@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +39,11 @@ type Options struct {
 // A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
 type Store struct {
 	pool     *pgxpool.Pool
+	linePool *pgxpool.Pool // of the line
+	line     *gatherer[*work]
+	apart    *gatherer[*arrival]
+	slots    slots
+	hands    hands
 	live     *live
 	vault    *vault
 	hub      *hub
@@ -50,8 +52,12 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu    sync.Mutex
-	peers map[string]known // conversations by blind index, bounded
+	mu     sync.Mutex
+	peers  map[string]known // conversations by blind index, bounded
+	wishes map[bot.Channel]*gatherer[*wish]
+
+	drawing sync.Mutex
+	people  []int64 // ids drawn for people yet to come
 }
 
 // known is what does not change about a conversation.
@@ -65,6 +71,10 @@ type known struct {
 var (
 	_ bot.Journal = (*Store)(nil)
 	_ bot.Cases   = (*Store)(nil)
+
+	_ bot.Questions = (*Store)(nil)
+	_ bot.Register  = (*Store)(nil)
+	_ bot.Imports   = (*Store)(nil)
 )
 
 // querier is what a pool and a transaction have in common.
@@ -89,9 +99,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
+	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.line = newGatherer(maxGroup, markLinger, s.together)
+	s.apart = newGatherer(maxApart, 0, s.besides)
 	if err := s.open(ctx, o); err != nil {
 		pool.Close()
+		s.linePool.Close()
 		return nil, err
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
@@ -118,7 +136,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 func (s *Store) Close() {
 	s.closing.Do(func() {
 		s.hub.close()
+		s.apart.close()
+		s.line.close()
 		s.live.close()
+		s.linePool.Close()
 		s.pool.Close()
 	})
 }
@@ -173,16 +194,15 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var have int
+	want, err := goose.NumericComponent(names[len(names)-1])
+	if err != nil {
+		return err
+	}
+	var have int64
 	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&have)
 	var missing *pgconn.PgError
 	if errors.As(err, &missing) && missing.Code == "42P01" {
 		have, err = 0, nil
-	}
-	want := 0
-	for _, name := range names { // a name begins with its number; some may be missing
-		n, _ := strconv.Atoi(strings.SplitN(path.Base(name), "_", 2)[0])
-		want = max(want, n)
 	}
 	switch {
 	case err != nil:
@@ -238,22 +258,26 @@ func (s *Store) Hold(ctx context.Context, name string) (held context.Context, re
 type Stats struct {
 	Inbox, Outbox, Media, OpenCases, SetAside int64
 	OldestInbox, OldestOutbox, OldestCase     time.Duration
+	OldestUrgent                              time.Duration // of the open cases of people in danger
 }
 
 // Stats counts what waits, and how long the oldest has waited.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
+func (s *Store) Stats(ctx context.Context) (Stats, error) { return stats(ctx, s.pool) }
+
+func stats(ctx context.Context, db querier) (Stats, error) {
 	var st Stats
-	var inbox, outbox, oldest float64
-	err := s.pool.QueryRow(ctx, `
+	var inbox, outbox, oldest, urgent float64
+	err := db.QueryRow(ctx, `
 		select (select count(*) from inbox where due <= now()), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from inbox where due <= now()),
 		       (select count(*) from outbox), (select coalesce(extract(epoch from now() - min(due)), 0)::float8 from outbox where due <= now()),
 		       (select count(*) from media_wanted), (select count(*) from set_aside),
-		       (select count(*) from cases where state = 'open'), (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open')`).
-		Scan(&st.Inbox, &inbox, &st.Outbox, &outbox, &st.Media, &st.SetAside, &st.OpenCases, &oldest)
+		       (select count(*) from cases where state = 'open'), (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open'),
+		       (select coalesce(extract(epoch from now() - min(opened_at)), 0)::float8 from cases where state = 'open' and urgent <> '')`).
+		Scan(&st.Inbox, &inbox, &st.Outbox, &outbox, &st.Media, &st.SetAside, &st.OpenCases, &oldest, &urgent)
 	if err != nil {
 		return st, fmt.Errorf("count what waits: %w", err)
 	}
-	st.OldestInbox, st.OldestOutbox, st.OldestCase = seconds(inbox), seconds(outbox), seconds(oldest)
+	st.OldestInbox, st.OldestOutbox, st.OldestCase, st.OldestUrgent = seconds(inbox), seconds(outbox), seconds(oldest), seconds(urgent)
 	return st, nil
 }
 

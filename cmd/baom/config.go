@@ -34,6 +34,8 @@ type config struct {
 	WhatsAppRate   string `env:"WHATSAPP_PER_MINUTE" envDefault:"40" help:"WhatsApp messages a minute, to everybody together"`
 	WhatsAppPolls  string `env:"WHATSAPP_POLLS" envDefault:"off" help:"off or on: a WhatsApp poll beside the numbered choices"`
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
+	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
+	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
 	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 
@@ -140,6 +142,7 @@ func (c *config) faults() []error {
 		}
 	}
 	oneOf("TELEGRAM_MODE", c.TelegramMode, "poll", "webhook")
+	oneOf("SEARCH_LEARNS", c.SearchLearns, "on", "off")
 	oneOf("WHATSAPP", c.WhatsApp, "off", "on")
 	oneOf("WHATSAPP_POLLS", c.WhatsAppPolls, "off", "on")
 	var err error

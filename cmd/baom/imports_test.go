@@ -30,6 +30,7 @@ func TestImports(t *testing.T) {
 		"github.com/redis/go-redis":  "baom/storage baom/storage/local",
 		"github.com/go-telegram/bot": "baom/handlers/telegram",
 		"go.mau.fi/":                 "baom/handlers/whatsapp",
+		"github.com/xuri/excelize":   "baom/handlers/console",
 	}
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "baom/...").Output()
 	if err != nil {

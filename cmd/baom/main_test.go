@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -122,7 +123,7 @@ func serveOn(t *testing.T, wire *http.Client, env ...string) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan int, 1)
 	env = append([]string{"BAOM_DATABASE_URL=" + db, "BAOM_REDIS_URL=" + redis, "BAOM_SECRET_KEY=" + fmt.Sprintf("%x", storagetest.Secret()),
-		"BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD=" + adminPass, "HOME=" + t.TempDir()}, env...)
+		"BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir()}, env...)
 	p := &program{env: env, stdin: strings.NewReader(""), stdout: out, stderr: log, wire: wire}
 	go func() { done <- p.run(ctx, []string{"serve"}) }()
 	t.Cleanup(func() {
@@ -451,6 +452,73 @@ func read(t *testing.T, url, cookie string) string {
 	}
 	req.Header.Set("Cookie", cookie)
 	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestReload: what an office changes in its own folder is in force without a restart; a fault leaves the last good content
+// in force, and the operator is told.
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("pages/fr.yaml", "pages:\n  menu: Le premier menu du bureau.\n")
+	r := serve(t, "BAOM_CONTENT_DIR="+dir)
+	cookie := say(t, r.url, "", "choice", "lang.fr")
+	say(t, r.url, cookie, "choice", "consent.no")
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for range 400 {
+			if ok() {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatalf("%s: %s\n%s", what, read(t, r.url, cookie), get(t, r.url+"/metrics"))
+	}
+	sees := func(words string) func() bool {
+		return func() bool { return strings.Contains(read(t, r.url, cookie), words) }
+	}
+	until("the office's own page", sees("Le premier menu du bureau."))
+	write("pages/fr.yaml", "pages:\n  menu: Le deuxième menu du bureau.\n")
+	until("the changed page", func() bool {
+		say(t, r.url, cookie, "text", "menu")
+		time.Sleep(300 * time.Millisecond)
+		return sees("Le deuxième menu du bureau.")()
+	})
+	write("pages/fr.yaml", "pages:\n  menu: Un menu { cassé.\n")
+	until("the fault is told", func() bool { return strings.Contains(get(t, r.url+"/metrics"), "baom_content_faulty 1") })
+	tab := r.officer(t, "fr", 360)
+	tab.Run(chromedp.Navigate(r.url+"/console/content"), chromedp.WaitVisible(`.fault`))
+	tab.Sees("pages/fr.yaml:2")
+	tab.Fits("the content's page")
+	tab.Shoot("console-content")
+	say(t, r.url, cookie, "text", "menu")
+	write("pages/fr.yaml", "pages:\n  menu: Le troisième menu du bureau.\n")
+	tab.Click(`form[action="/console/content"] button`)
+	tab.Run(chromedp.WaitVisible(`.done[data-done=content]`))
+	say(t, r.url, cookie, "text", "menu")
+	until("the third page", sees("Le troisième menu du bureau."))
+	if strings.Contains(read(t, r.url, cookie), "cassé") {
+		t.Error("content with a fault was in force")
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

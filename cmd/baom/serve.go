@@ -9,17 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"baom/bot"
-	"baom/content"
-	"baom/flows"
 	"baom/handlers/console"
 	"baom/handlers/telegram"
 	"baom/handlers/webchat"
@@ -47,11 +45,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 
 	// What can fail for a reason the operator can mend comes first.
-	lib, err := library(c.ContentDir)
-	if err != nil {
-		return err
-	}
-	book, err := flows.New(lib)
+	shelf, err := newShelf(c, log)
 	if err != nil {
 		return err
 	}
@@ -81,12 +75,12 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	}
 	defer store.Close()
 
-	server, err := newServer(c, key, lib, book, store, log)
+	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
 		return err
 	}
 	if c.WhatsApp == "on" {
-		phone, db, err := newWhatsApp(ctx, c, key, services.databaseURL, store, lib, log, p.wire)
+		phone, db, err := newWhatsApp(ctx, c, key, services.databaseURL, store, shelf.Library, log, p.wire)
 		if err != nil {
 			return err
 		}
@@ -98,12 +92,6 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "web chat  %s/\nconsole   %s/console/\n", server.url, server.url)
-	// The search answers at once; what it learns from the phrasings joins when it is ready, and is kept for the next start.
-	go func() {
-		if err := lib.Train(ctx, filepath.Join(c.DataDir, "search")); err != nil && ctx.Err() == nil {
-			log.Warn("what the search has learnt could not be kept", "error", err)
-		}
-	}()
 	return server.run(ctx, listener)
 }
 
@@ -172,22 +160,26 @@ func listen(addr string) (net.Listener, error) {
 // A server is the running program: the bot, its channels, and the pages.
 type server struct {
 	log      *slog.Logger
+	shelf    *shelf
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
 	whatsapp *whatsapp.WhatsApp // nil where it is off
 	chat     *webchat.Chat
 	console  *console.Console
+	registry *prometheus.Registry
 	url      string
 	ready    atomic.Bool
 }
 
-func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, store *storage.Store, log *slog.Logger) (*server, error) {
-	s := &server{log: log, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
+func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *slog.Logger) (*server, error) {
+	s := &server{log: log, shelf: shelf, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
 	local := zone()
 	now := func() time.Time { return time.Now().In(local) }
 	var err error
-	s.chat, err = webchat.New(webchat.Config{Journal: store, Lib: lib, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
+	s.registry = newRegistry(store, shelf, c.BackupDir, log)
+	journal := newMeter(s.registry, time.Now, log).journal(store)
+	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -201,13 +193,13 @@ func newServer(c *config, key []byte, lib *content.Library, book *flows.Book, st
 		}
 		messengers = append(messengers, s.telegram)
 	}
-	desk := &bot.Desk{Cases: store, Lib: lib, Now: now}
-	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: lib, Sessions: store.Sessions(),
+	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Lib: shelf.Library, Now: now}
+	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
 		PublicURL: c.PublicURL, Log: log, Now: now, Location: local})
 	if err != nil {
 		return nil, err
 	}
-	s.bot = &bot.Bot{Book: func() *flows.Book { return book }, Journal: store, Messengers: messengers, Now: now, Seed: seed, Log: log}
+	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log}
 	return s, nil
 }
 
@@ -267,18 +259,30 @@ func (s *server) handler() http.Handler {
 	if s.telegram != nil {
 		mux.Handle("POST /telegram/webhook", s.telegram.Webhook())
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", metrics(s.store, s.whatsapp, s.log))
+	mux.Handle("GET /metrics", metrics(s.registry))
 	return mux
 }
+
+// healthz says that the process lives, and nothing else: who restarts what does not live must not restart it because the
+// database is away.
+func healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
 // readyz says whether messages can be taken now: started, not stopping, and the record can be reached.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if err := s.store.Ping(ctx); err != nil || !s.ready.Load() {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	why := ""
+	switch {
+	case !s.ready.Load():
+		why = "not ready: starting or stopping"
+	case s.store.Ping(ctx) != nil:
+		why = "not ready: the record cannot be reached"
+	}
+	if why != "" {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, why, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
@@ -296,11 +300,20 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return s.bot.Run(ctx) })
+	handed := make(chan struct{})
+	group.Go(func() error {
+		defer close(handed)
+		return s.bot.Run(ctx)
+	})
 	group.Go(func() error { return s.purge(ctx) })
+	group.Go(func() error { return s.shelf.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.ready.Store(false)
+		select { // pages close last
+		case <-handed:
+		case <-time.After(25 * time.Second):
+		}
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err := web.Shutdown(stopping); err != nil {

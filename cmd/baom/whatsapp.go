@@ -20,13 +20,13 @@ import (
 )
 
 // newWhatsApp makes the channel on a schema of its own in the same database.
-func newWhatsApp(ctx context.Context, c *config, key []byte, databaseURL string, store *storage.Store, lib *content.Library, log *slog.Logger, wire *http.Client) (*whatsapp.WhatsApp, *sql.DB, error) {
+func newWhatsApp(ctx context.Context, c *config, key []byte, databaseURL string, store *storage.Store, lib func() *content.Library, log *slog.Logger, wire *http.Client) (*whatsapp.WhatsApp, *sql.DB, error) {
 	db, err := storage.Schema(ctx, databaseURL, "whatsapp")
 	if err != nil {
 		return nil, nil, err
 	}
 	w, err := whatsapp.New(whatsapp.Config{DB: db, Secret: key, HTTP: wire, Linger: 3 * time.Second, Pause: c.pause, PerMinute: c.rate, Polls: c.WhatsAppPolls == "on", Log: log,
-		Hint: func(l content.Lang) string { return lib.Page("choices.hint", l, nil) },
+		Hint: func(l content.Lang) string { return lib().Page("choices.hint", l, nil) },
 		Hold: func(ctx context.Context) (context.Context, func(), bool, error) { return store.Hold(ctx, "whatsapp") }})
 	if err != nil {
 		db.Close()
@@ -55,7 +55,7 @@ func (p *program) pair(ctx context.Context, args []string) error {
 			if err != nil {
 				return err
 			}
-			w, db, err := newWhatsApp(ctx, c, key, s.databaseURL, store, lib, quietLog(), p.wire)
+			w, db, err := newWhatsApp(ctx, c, key, s.databaseURL, store, func() *content.Library { return lib }, quietLog(), p.wire)
 			if err != nil {
 				return err
 			}
@@ -114,6 +114,7 @@ func blocks(code *qr.Code) string {
 // ctx ends.
 func (s *server) carryWhatsApp(ctx context.Context, w *whatsapp.WhatsApp) {
 	s.whatsapp = w
+	s.registry.MustRegister(&phoneLine{w})
 	s.bot.Messengers = append(s.bot.Messengers, w)
 	s.console.Phone = &console.Phone{Link: w.Link, Unpair: w.Unpair, Pair: func(phone string) {
 		shown := make(chan struct{}, 1) // the page that follows shows the code already

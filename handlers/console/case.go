@@ -108,7 +108,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 	l := c.lang(r)
 	v := caseView{Case: k, Mine: k.State == bot.StateClaimed && k.Officer == who.ID, Outcomes: bot.Outcomes()}
 	v.Handed = v.Mine && k.Claimed.IsZero()
-	v.MayReply = !k.Erased && (v.Mine || k.State == bot.StateOpen)
+	v.MayReply = !k.Erased && k.Channel != bot.Imported && (v.Mine || k.State == bot.StateOpen)
 	v.Directs = k.State == bot.StateOpen || v.Mine || k.State == bot.StateClaimed && who.Leads(k.Office)
 	v.MayTake = k.State == bot.StateClaimed && !v.Mine && who.Leads(k.Office)
 	v.Lines = c.lines(lines, l)
@@ -117,7 +117,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 		if v.Peers, err = c.Desk.Colleagues(r.Context(), who, k.Office); err != nil {
 			return caseView{}, err
 		}
-		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib.Offices()), func(o content.Office) bool { return o.ID == k.Office })
+		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib().Offices()), func(o content.Office) bool { return o.ID == k.Office })
 		v.Places, v.Suits = c.places(k, l)
 	}
 	return v, nil
@@ -125,7 +125,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 
 // places are the structures of the directory, those for the need of the case first, each part by name.
 func (c *Console) places(k *bot.Case, l content.Lang) (all []content.Structure, suits int) {
-	all = slices.Clone(c.Lib.Structures())
+	all = slices.Clone(c.Lib().Structures())
 	rank := func(s content.Structure) int {
 		if slices.Contains(s.Needs, k.Answers["need"]) {
 			return 0
@@ -146,17 +146,17 @@ func (c *Console) places(k *bot.Case, l content.Lang) (all []content.Structure, 
 
 // facts are the intake's answers in the form's order.
 func (c *Console) facts(k *bot.Case, l content.Lang) (facts []fact, phone string) {
-	for _, f := range c.Lib.Form().Fields {
+	for _, f := range c.Lib().Form().Fields {
 		value := k.Answers[f.ID]
 		if value == "" || value == flows.Declined || f.ID == "need" {
 			continue
 		}
-		shown := fact{Label: f.Label.In(l), Value: c.Lib.Value(f, value, l)}
+		shown := fact{Label: f.Label.In(l), Value: c.Lib().Value(f, value, l)}
 		switch {
 		case f.Kind == "words" || f.Kind == "name":
 			shown.Own = true
 		case f.ID == "profile":
-			shown.Value = c.Lib.Label("console.profile."+value, l)
+			shown.Value = c.Lib().Label("console.profile."+value, l)
 		}
 		facts = append(facts, shown)
 	}
@@ -180,11 +180,11 @@ func (c *Console) lines(lines []bot.Line, l content.Lang) []lineView {
 			offered[o.ID] = o.Label
 		}
 		if line.Choice != "" {
-			if v.Pressed = c.Lib.Label(line.Choice, l); v.Pressed == "" {
+			if v.Pressed = c.Lib().Label(line.Choice, l); v.Pressed == "" {
 				v.Pressed = offered[line.Choice]
 			}
 			if v.Pressed == "" {
-				if a := c.Lib.Answer(line.Choice); a != nil {
+				if a := c.Lib().Answer(line.Choice); a != nil {
 					v.Pressed = a.Title.In(l)
 				} else {
 					v.Pressed = line.Choice

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -28,13 +29,14 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Config is what a Console is made of. All fields but PublicURL and Phone are needed.
+// Config is what a Console is made of. All fields but PublicURL, Content and Phone are needed.
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
-	Journal  bot.Journal // only watched
-	Lib      *content.Library
-	Sessions scs.Store // of log-ins
+	Journal  bot.Journal             // only watched
+	Lib      func() *content.Library // asked for at every use, so that content can be reloaded
+	Sessions scs.Store               // of log-ins
+	Content  Content                 // nil: it is never read again
 
 	// PublicURL is where people reach the program, such as https://baom.example. Where it begins with https the
 	// cookies are bound to the host and never sent in the clear. Empty: plain http on this machine.
@@ -47,6 +49,14 @@ type Config struct {
 	Phone *Phone // nil: without WhatsApp; set before the first request
 }
 
+// Content tells an administrator of the content in force, and reads it again.
+type Content interface {
+	// State is since when the content is in force, and why a later change of it is not.
+	State() (loaded time.Time, fault error)
+	// Reload reads it again; with a fault, what is in force stays.
+	Reload(ctx context.Context) error
+}
+
 // A Console serves the officers' pages. It is safe for concurrent use.
 type Console struct {
 	Config
@@ -57,6 +67,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
+	reading   sync.Mutex    // of workbooks, one at a time
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -145,6 +156,26 @@ func (c *Console) routes() map[string]member {
 		"POST /console/cases/{case}/hand":      c.hand,
 		"POST /console/cases/{case}/close":     c.close,
 		"POST /console/cases/{case}/reopen":    c.reopen,
+		"POST /console/cases/{case}/card":      c.card,
+		"GET /console/questions":               c.questions,
+		"POST /console/questions":              c.answerQuestions,
+		"GET /console/questions/patch":         c.questionsPatch,
+		"GET /console/content":                 c.contentPage,
+		"POST /console/content":                c.reloadContent,
+		"GET /console/cases/{case}/sheet":      c.sheet,
+		"GET /console/cases/{case}/receipt":    c.receipt,
+		"GET /console/figures":                 c.figures,
+		"GET /console/figures.xlsx":            c.figuresExcel,
+		"GET /console/report":                  c.report,
+		"GET /console/imports":                 c.imports,
+		"POST /console/imports":                c.addImport,
+		"GET /console/imports/{import}":        c.importPage,
+		"POST /console/imports/{import}/plan":  c.planImport,
+		"POST /console/imports/{import}/take":  c.takeImport,
+		"POST /console/imports/{import}/drop":  c.dropImport,
+		"GET /console/register":                c.register,
+		"GET /console/register/list":           c.registerList,
+		"GET /console/register.xlsx":           c.registerExcel,
 		"GET /console/account":                 c.account,
 		"POST /console/account":                c.changePassphrase,
 		"POST /console/logout":                 c.logout,

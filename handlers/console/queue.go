@@ -43,7 +43,7 @@ func (c *Console) asks(r *http.Request, who *bot.Officer) (queueView, bot.Query)
 	v := queueView{Tab: r.FormValue("tab"), Office: r.FormValue("office"), Search: strings.TrimSpace(r.FormValue("q")), Self: who.ID}
 	q := bot.Query{Limit: queueLimit}
 	if who.Role == bot.RoleAdmin {
-		v.Offices = c.Lib.Offices()
+		v.Offices = c.Lib().Offices()
 	}
 	if v.Office != "" {
 		q.Offices = []string{v.Office}
@@ -126,6 +126,10 @@ func (c *Console) queueView(r *http.Request, who *bot.Officer) (queueView, error
 }
 
 func (c *Console) queue(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	if !who.Works() { // figures are all there is for them
+		http.Redirect(w, r, "/console/figures", http.StatusSeeOther)
+		return nil
+	}
 	v, err := c.queueView(r, who)
 	if err != nil {
 		return err
@@ -144,7 +148,7 @@ func (c *Console) queueList(w http.ResponseWriter, r *http.Request, who *bot.Off
 
 func (c *Console) queueEvents(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
 	var topics []bot.Topic
-	for _, o := range c.Lib.Offices() {
+	for _, o := range c.Lib().Offices() {
 		if who.May(o.ID) && (r.FormValue("office") == "" || r.FormValue("office") == o.ID) {
 			topics = append(topics, bot.TopicOffice(o.ID))
 		}

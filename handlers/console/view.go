@@ -37,13 +37,20 @@ type page struct {
 	Alarm bot.LinkState // of WhatsApp's link, where who looks must do something
 	Phone bool          // who looks after WhatsApp's link
 	View  any
+	Body  template.HTML // the page's own template, already made; empty: the layout names it
 }
 
 // Tongues are the languages of the interface.
 func (page) Tongues() []content.Lang { return tongues() }
 
 // Manages reports whether who looks at the page manages officers.
-func (p page) Manages() bool { return p.Who != nil && p.Who.Role != bot.RoleOfficer }
+func (p page) Manages() bool { return p.Who != nil && p.Who.Leads(p.Who.Office) }
+
+// Works reports whether who looks at the page works on people's cases.
+func (p page) Works() bool { return p.Who != nil && p.Who.Works() }
+
+// Administers reports whether who looks at the page is an administrator.
+func (p page) Administers() bool { return p.Who != nil && p.Who.Role == bot.RoleAdmin }
 
 // lang is the language of the interface for a request: the one chosen on this device, or what its browser asks for.
 func (c *Console) lang(r *http.Request) content.Lang {
@@ -84,8 +91,18 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Office
 	if who != nil && status == http.StatusOK {
 		p.Done = c.sessions.PopString(r.Context(), keyDone)
 	}
+	if slices.Contains(ownPages, name) {
+		var b bytes.Buffer
+		if err := c.templates[c.lang(r)].ExecuteTemplate(&b, name, p); err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+		p.Body = template.HTML(b.String())
+	}
 	return c.write(w, r, status, "layout", p)
 }
+
+// ownPages are the pages of the register, the figures and the imports: they have a style sheet of their own.
+var ownPages = []string{"register", "figures", "imports", "import"}
 
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
@@ -122,15 +139,18 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"markdown": content.HTML,
 		"iso":      func(t time.Time) string { return t.In(c.Location).Format(time.RFC3339) },
 		"near":     w.near,
+		"month":    func(t time.Time) string { return t.Format("01/2006") },
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
+		"foldable": less, "span": w.span, "mark": w.mark,
+		"inc": func(i int) int { return i + 1 },
 	}
 }
 
 // wording says things in the language of the interface.
 type wording struct {
-	lib  *content.Library
+	lib  func() *content.Library
 	lang content.Lang
 	now  func() time.Time
 	in   *time.Location
@@ -138,14 +158,14 @@ type wording struct {
 
 // text is the label or page of an id, as plain text, with its slots given as names and values in turn.
 func (w wording) text(id string, slots ...any) (string, error) {
-	if s := w.lib.Label(id, w.lang); s != "" && len(slots) == 0 {
+	if s := w.lib().Label(id, w.lang); s != "" && len(slots) == 0 {
 		return s, nil
 	}
 	values := map[string]string{}
 	for i := 0; i+1 < len(slots); i += 2 {
 		values[fmt.Sprint(slots[i])] = fmt.Sprint(slots[i+1])
 	}
-	s := content.Plain(w.lib.Page(id, w.lang, values))
+	s := content.Plain(w.lib().Page(id, w.lang, values))
 	if s == "" {
 		return "", fmt.Errorf("no words for %q in %s", id, w.lang)
 	}
@@ -161,7 +181,7 @@ func (w wording) label(id string) string {
 }
 
 func (w wording) office(id string) string {
-	if o := w.lib.Office(id); o != nil {
+	if o := w.lib().Office(id); o != nil {
 		return o.Name.In(w.lang)
 	}
 	return id
@@ -253,7 +273,7 @@ func (wording) length(seconds int) string { return fmt.Sprintf("%d:%02d", second
 
 // near says which office a place is near to.
 func (w wording) near(lat, lon float64) (string, error) {
-	o, km := w.lib.NearestOffice(lat, lon)
+	o, km := w.lib().NearestOffice(lat, lon)
 	if o == nil {
 		return "", nil
 	}
@@ -274,7 +294,7 @@ func (w wording) event(line bot.Line) (string, error) {
 		slots = append(slots, "to", to)
 	case "closed":
 		slots = append(slots, "outcome", w.label("console.outcome."+line.Slots["outcome"]))
-		if s := w.lib.Structure(line.Slots["structure"]); s != nil {
+		if s := w.lib().Structure(line.Slots["structure"]); s != nil {
 			id += ".structure"
 			slots = append(slots, "structure", s.Name.In(w.lang))
 		}
@@ -287,11 +307,11 @@ func (w wording) event(line bot.Line) (string, error) {
 	case "rated":
 		slots = []any{"score", line.Slots["score"]}
 	default:
-		if !w.lib.HasPage(id) && w.lib.Label(id, w.lang) == "" {
+		if !w.lib().HasPage(id) && w.lib().Label(id, w.lang) == "" {
 			return line.Event, nil
 		}
 	}
-	if s := w.lib.Label(id, w.lang); s != "" {
+	if s := w.lib().Label(id, w.lang); s != "" {
 		return s, nil
 	}
 	return w.text(id, slots...)

@@ -48,21 +48,34 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 		}
 	}
 	if old, _ := strconv.Atoi(m.Keyboard); old != 0 {
-		t.aside(ctx, func(ctx context.Context) { t.removeKeyboard(ctx, chat, old) })
+		t.bareKeyboard(ctx, chat, old)
 	}
 	return strconv.Itoa(sent.ID), nil
 }
 
-// A step is one message of Telegram's: words, or a file with its caption.
+// A step is one message of Telegram's: words, a file with its caption, or a card's place or contact.
 type step struct {
 	words   []content.Span
 	file    *bot.Media
+	venue   *flows.Card
+	contact *flows.Card
 	choices *keyboard
 }
 
 // plan is what a message takes: its words in as many parts as they need; with a file they are its caption, or follow it
-// where they are too long for one.
+// where they are too long for one. A card's place and contact come before the words, which have the choices.
 func plan(m bot.Message) []step {
+	var steps []step
+	if c := m.Card; c != nil && c.HasPoint() {
+		steps = append(steps, step{venue: c})
+	}
+	if c := m.Card; c != nil && c.Phone != "" {
+		steps = append(steps, step{contact: c})
+	}
+	return append(steps, planWords(m)...)
+}
+
+func planWords(m bot.Message) []step {
 	text := m.Text
 	if first, _, _ := strings.Cut(m.Officer, " "); first != "" && (text != "" || m.Media != nil) {
 		text = "**" + content.Escape(first) + " :**\n" + text
@@ -85,7 +98,7 @@ func plan(m bot.Message) []step {
 // deliver makes one message, at Telegram's pace. Where Telegram cannot read the markup the words go out without it, and
 // where it cannot take a file for what it is, as a document: what is said matters more than how it looks.
 func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Message, error) {
-	for html, method := true, method(s.file); ; {
+	for html, method := true, s.method(); ; {
 		wait := t.pace.reserve(chat, t.Now())
 		if wait > shortWait {
 			return nil, &bot.SendError{After: wait, Why: "Telegram demande d'attendre", Err: errors.New("it asked so a moment ago")}
@@ -98,15 +111,15 @@ func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Mes
 			return sent, nil
 		}
 		failed := t.sendError(method, err)
-		said := (*bot.SendError)(nil)
+		refusal := (*bot.SendError)(nil)
 		switch refused := errors.Is(err, tg.ErrorBadRequest); {
 		case refused && html && strings.Contains(err.Error(), "parse entities"):
 			t.Log.Error("telegram: markup was refused; sent without", "error", t.hide(err))
 			html = false
 		case refused && s.file != nil && method != "sendDocument" && !strings.Contains(err.Error(), "chat not found"):
 			method = "sendDocument"
-		case errors.As(failed, &said) && said.After > 0:
-			t.pace.flooded(chat, said.After, t.Now())
+		case errors.As(failed, &refusal) && refusal.After > 0:
+			t.pace.flooded(chat, refusal.After, t.Now())
 			return nil, failed
 		default:
 			return nil, failed
@@ -114,11 +127,17 @@ func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Mes
 	}
 }
 
-// method is how a file is sent: as what it is, where Telegram can show that, else as a document; words are words.
-func method(file *bot.Media) string {
-	if file == nil {
+// method is how a step is sent: a file as what it is, where Telegram can show that, else as a document.
+func (s step) method() string {
+	switch {
+	case s.venue != nil:
+		return "sendVenue"
+	case s.contact != nil:
+		return "sendContact"
+	case s.file == nil:
 		return "sendMessage"
 	}
+	file := s.file
 	is := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(file.Mime, p) {
@@ -141,30 +160,39 @@ func method(file *bot.Media) string {
 }
 
 func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, html bool) (*models.Message, error) {
-	text, mode := markup(s.words), models.ParseModeHTML
+	shown, mode := markup(s.words), models.ParseModeHTML
 	if !html {
-		text, mode = plain(s.words), ""
+		shown, mode = plain(s.words), ""
 	}
 	var k models.ReplyMarkup // an interface: stays nil without choices
 	if s.choices != nil {
 		k = s.choices
 	}
-	if s.file == nil {
-		return t.api.SendMessage(ctx, &tg.SendMessageParams{ChatID: chat, Text: text, ParseMode: mode, ReplyMarkup: k,
-			LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: tg.True()}})
+	switch {
+	case s.venue != nil:
+		return t.api.SendVenue(ctx, &tg.SendVenueParams{ChatID: chat, Latitude: s.venue.Lat, Longitude: s.venue.Lon, Title: s.venue.Name,
+			Address: or(s.venue.Address, s.venue.Name), ReplyMarkup: k})
+	case s.contact != nil:
+		return t.api.SendContact(ctx, &tg.SendContactParams{ChatID: chat, PhoneNumber: s.contact.Phone, FirstName: s.contact.Name, ReplyMarkup: k})
+	case s.file == nil:
+		var sent struct {
+			ID int `json:"message_id"`
+		}
+		err := t.post(ctx, "sendMessage", said{chat, shown, mode, preview{true}, s.choices}, &sent)
+		return &models.Message{ID: sent.ID}, err
 	}
 	file := &models.InputFileUpload{Filename: fileName(s.file), Data: bytes.NewReader(s.file.Data)}
 	switch method {
 	case "sendVoice":
-		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	case "sendAudio":
-		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	case "sendPhoto":
-		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
 	case "sendVideo":
-		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	}
-	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
 }
 
 // fileName is the name a file is sent with; a telephone opens a file by the end of its name.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,25 @@ func TestRequests(t *testing.T) {
 				t.Errorf("%s: %s was sent as well: %s", c.name, k, got[0][k])
 			}
 		}
+	}
+}
+
+// TestCard: a place and a number go out as Telegram's own, before the words, which have the choices.
+func TestCard(t *testing.T) {
+	api, ch, p := sender(t)
+	m := question
+	m.ID, m.Card = 9, &flows.Card{Name: "BAOM Agadir", Address: "Commune", Lat: 30.42, Lon: -9.6, Phone: "+212537263663"}
+	send(t, ch, m)
+	var got []string
+	for _, m := range p.Got() {
+		got = append(got, m.Method+" "+m.Text)
+	}
+	want := []string{"sendVenue BAOM Agadir Commune 30.42 -9.6", "sendContact +212537263663 BAOM Agadir", "sendMessage " + question.Text}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if venue := api.Requests("sendVenue")[0]; venue["reply_markup"] != "" || len(p.Got()[2].Buttons) == 0 {
+		t.Errorf("the choices are not under the words: %v", venue)
 	}
 }
 

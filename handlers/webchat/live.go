@@ -209,7 +209,7 @@ func (c *Chat) media(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		c.fail(r, "a file cannot be read", err)
-		http.Error(w, content.Plain(c.Lib.Page("web.trouble", c.lang(r), nil)), http.StatusServiceUnavailable)
+		http.Error(w, content.Plain(c.Lib().Page("web.trouble", c.lang(r), nil)), http.StatusServiceUnavailable)
 		return
 	}
 	disposition, kind := "inline", m.Mime

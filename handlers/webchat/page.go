@@ -85,12 +85,12 @@ func (c *Chat) render(w http.ResponseWriter, r *http.Request, n notice) {
 		v.Invite = c.invitation()
 	}
 	if n.page != "" {
-		v.Notice = c.Lib.Page(n.page, v.Lang, nil)
+		v.Notice = c.Lib().Page(n.page, v.Lang, nil)
 	}
 	var out bytes.Buffer
 	if err := c.pages[v.Lang].ExecuteTemplate(&out, "page.html", v); err != nil {
 		c.fail(r, "the page cannot be made", err)
-		http.Error(w, c.Lib.Page("web.trouble", v.Lang, nil), http.StatusInternalServerError)
+		http.Error(w, c.Lib().Page("web.trouble", v.Lang, nil), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -125,14 +125,14 @@ func (c *Chat) frame(r *http.Request) view {
 		v.Query = "?embedded=1"
 	}
 	for _, lang := range content.Langs() {
-		v.Langs = append(v.Langs, c.Lib.Option("lang."+string(lang), l))
+		v.Langs = append(v.Langs, c.Lib().Option("lang."+string(lang), l))
 	}
 	words := map[string]any{"max": bot.MaxMedia, "long": maxText}
 	for key, page := range map[string]string{"offline": "offline", "large": "large", "tooLong": "long", "slow": "slow", "noMic": "nomic", "noPlace": "noplace"} {
-		words[key] = c.Lib.Page("web."+page, l, nil)
+		words[key] = c.Lib().Page("web."+page, l, nil)
 	}
 	for _, label := range []string{"sending", "sent", "waiting", "failed", "voice", "place", "kb", "mb"} {
-		words[label] = c.Lib.Label("web."+label, l)
+		words[label] = c.Lib().Label("web."+label, l)
 	}
 	data, err := json.Marshal(words)
 	if err != nil {
@@ -195,12 +195,12 @@ func (c *Chat) lineView(l bot.Line, lang content.Lang) lineView {
 		text := l.Text
 		if l.Choice != "" {
 			id := l.Choice[strings.LastIndexByte(l.Choice, '|')+1:]
-			if text = c.Lib.Label(id, lang); text == "" {
+			if text = c.Lib().Label(id, lang); text == "" {
 				text = id
 			}
 		}
 		v.Body = plain(text)
-		v.State = c.Lib.Label("web.sent", lang)
+		v.State = c.Lib().Label("web.sent", lang)
 	case bot.ByOfficer:
 		v.Name, _, _ = strings.Cut(strings.TrimSpace(l.Name), " ")
 		v.Body = content.HTML(l.Text)
@@ -208,15 +208,15 @@ func (c *Chat) lineView(l bot.Line, lang content.Lang) lineView {
 		v.Body = content.HTML(l.Text)
 	}
 	if l.Author != bot.ByPerson && l.Status == bot.Failed {
-		v.State = c.Lib.Label("web.failed", lang)
+		v.State = c.Lib().Label("web.failed", lang)
 	}
 	if l.Erased {
-		v.Body = template.HTML("<p><em>" + template.HTMLEscapeString(c.Lib.Label("web.erased", lang)) + "</em></p>")
+		v.Body = template.HTML("<p><em>" + template.HTMLEscapeString(c.Lib().Label("web.erased", lang)) + "</em></p>")
 		v.Choices = nil
 		return v
 	}
 	if l.Kind == flows.Location {
-		v.Media = &mediaView{Kind: flows.Location, Name: c.Lib.Label("web.place", lang)}
+		v.Media = &mediaView{Kind: flows.Location, Name: c.Lib().Label("web.place", lang)}
 	}
 	if l.Media != nil {
 		v.Media = c.mediaView(l, lang)
@@ -228,15 +228,15 @@ func (c *Chat) mediaView(l bot.Line, lang content.Lang) *mediaView {
 	switch l.Media.State {
 	case bot.MediaReady:
 	case bot.MediaErased:
-		return &mediaView{Name: c.Lib.Label("web.erased", lang)}
+		return &mediaView{Name: c.Lib().Label("web.erased", lang)}
 	case bot.MediaLost:
-		return &mediaView{Name: c.Lib.Label("web.lost", lang)}
+		return &mediaView{Name: c.Lib().Label("web.lost", lang)}
 	default:
-		return &mediaView{Name: c.Lib.Label("web.wanted", lang)}
+		return &mediaView{Name: c.Lib().Label("web.wanted", lang)}
 	}
 	m := &mediaView{Kind: l.Kind, URL: fmt.Sprintf("/chat/media/%d", l.ID), Name: l.Media.Name}
 	if m.Name == "" {
-		m.Name = c.Lib.Label("kind."+string(l.Kind), lang)
+		m.Name = c.Lib().Label("kind."+string(l.Kind), lang)
 	}
 	if n := l.Media.Seconds; n > 0 {
 		m.Length = fmt.Sprintf("%d:%02d", n/60, n%60)
@@ -256,7 +256,7 @@ func (c *Chat) clock(at time.Time, lang content.Lang) string {
 	case day(at) == day(now):
 		return at.Format("15:04")
 	case day(at) == day(now.AddDate(0, 0, -1)):
-		return c.Lib.Label("web.yesterday", lang) + " " + at.Format("15:04")
+		return c.Lib().Label("web.yesterday", lang) + " " + at.Format("15:04")
 	case at.Year() == now.Year():
 		return at.Format("02/01 15:04")
 	}

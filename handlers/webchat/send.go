@@ -131,7 +131,7 @@ func (c *Chat) refuse(w http.ResponseWriter, r *http.Request, p posted, err erro
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(why.status)
-	io.WriteString(w, c.Lib.Page(why.page, c.lang(r), nil))
+	io.WriteString(w, c.Lib().Page(why.page, c.lang(r), nil))
 }
 
 // await gives the answer a moment to come after a line, for a page that will not hear of it otherwise.

@@ -40,9 +40,9 @@ var files embed.FS
 // Config is what the chat needs.
 type Config struct {
 	Journal   bot.Journal
-	Lib       *content.Library
-	Secret    []byte // signs the cookie
-	PublicURL string // as people reach the page; https makes the cookie Secure and lets other sites embed the page
+	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
+	Secret    []byte                  // signs the cookie
+	PublicURL string                  // as people reach the page; https makes the cookie Secure and lets other sites embed the page
 	Log       *slog.Logger
 	Now       func() time.Time // in the offices' time zone
 	Rand      io.Reader        // of the conversations' ids; nil: crypto/rand
@@ -109,26 +109,21 @@ func New(c Config) (*Chat, error) {
 
 // load reads the page's parts, a template for each language.
 func (c *Chat) load() error {
-	var embed string
-	for name, into := range map[string]*string{"static/chat.css": &c.css, "static/chat.js": &c.js, "static/embed.js": &embed} {
+	for name, into := range map[string]*string{"static/chat.css": &c.css, "static/chat.js": &c.js, "static/embed.js": &c.embedded} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return err
 		}
 		*into = squeeze(string(data))
 	}
-	words := map[content.Lang][2]string{}
 	for _, l := range content.Langs() {
 		page, err := template.New("page.html").Funcs(c.funcs(l)).ParseFS(files, "templates/*.html")
 		if err != nil {
 			return err
 		}
 		c.pages[l] = page
-		words[l] = [2]string{c.Lib.Label("web.chat", l), c.Lib.Label("web.close", l)}
 	}
-	data, err := json.Marshal(words)
-	c.embedded = strings.Replace(embed, `"WORDS"`, string(data), 1)
-	return err
+	return nil
 }
 
 // squeeze leaves out what only the reader of a source needs: the indents and the lines that are comments.
@@ -144,8 +139,8 @@ func squeeze(source string) string {
 
 func (c *Chat) funcs(l content.Lang) template.FuncMap {
 	return template.FuncMap{
-		"label": func(id string) string { return c.Lib.Label(id, l) },
-		"page":  func(id string) string { return c.Lib.Page(id, l, nil) },
+		"label": func(id string) string { return c.Lib().Label(id, l) },
+		"page":  func(id string) string { return c.Lib().Page(id, l, nil) },
 		"html":  content.HTML,
 		"plain": content.Plain,
 		"tail":  func(id string) string { _, v, _ := strings.Cut(id, "."); return v },
@@ -203,11 +198,19 @@ func (c *Chat) Handler() http.Handler {
 
 // embed is the script that other sites put the chat's button on their pages with.
 func (c *Chat) embed(w http.ResponseWriter, _ *http.Request) {
+	words := map[content.Lang][2]string{}
+	for _, l := range content.Langs() {
+		words[l] = [2]string{c.Lib().Label("web.chat", l), c.Lib().Label("web.close", l)}
+	}
+	data, err := json.Marshal(words)
+	if err != nil { // cannot be: they are strings
+		data = []byte("{}")
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=3600")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	io.WriteString(w, c.embedded)
+	io.WriteString(w, strings.Replace(c.embedded, `"WORDS"`, string(data), 1))
 }
 
 // fail logs what went wrong on our side, unless it is that the other side went away.

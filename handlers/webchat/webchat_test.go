@@ -68,7 +68,7 @@ func newWorld(t *testing.T, change func(*webchat.Config)) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, lib: lib, store: storagetest.New(t)}
-	c := webchat.Config{Journal: journal{w.store, &w.lost}, Lib: lib, Secret: storagetest.Secret(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	c := webchat.Config{Journal: journal{w.store, &w.lost}, Lib: func() *content.Library { return lib }, Secret: storagetest.Secret(), Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	if change != nil {
 		change(&c)
 	}

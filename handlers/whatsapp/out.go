@@ -16,6 +16,7 @@ import (
 
 	"baom/bot"
 	"baom/content"
+	"baom/flows"
 )
 
 // sendTime bounds the wait for WhatsApp's answer to one message.
@@ -115,10 +116,12 @@ func (l *line) messageID(row int64, part int) types.MessageID {
 	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(h.Sum(nil)[:9]))
 }
 
-// A step is one message of WhatsApp's: words, or a file with its caption.
+// A step is one message of WhatsApp's: words, a file with its caption, or a card's place or contact.
 type step struct {
-	text string
-	file *bot.Media
+	text    string
+	file    *bot.Media
+	place   *flows.Card
+	contact *flows.Card
 }
 
 // maxCaption is how long a caption may be, in UTF-16 units; longer words follow the file.
@@ -144,16 +147,41 @@ func (w *WhatsApp) plan(m bot.Message) []step {
 		}
 	}
 	var steps []step
+	if m.Card != nil && m.Card.HasPoint() {
+		steps = append(steps, step{place: m.Card})
+	}
+	if m.Card != nil && m.Card.Phone != "" {
+		steps = append(steps, step{contact: m.Card})
+	}
 	if m.Media != nil {
-		steps = []step{{file: m.Media}}
+		s := step{file: m.Media}
 		if len(parts) == 1 && units(parts[0]) <= maxCaption && captioned(m.Media) {
-			steps[0].text, parts = parts[0], nil
+			s.text, parts = parts[0], nil
 		}
+		steps = append(steps, s)
 	}
 	for _, p := range parts {
 		steps = append(steps, step{text: p})
 	}
 	return steps
+}
+
+// message is a step that needs no upload.
+func (s step) message() *waE2E.Message {
+	switch {
+	case s.place != nil:
+		return &waE2E.Message{LocationMessage: &waE2E.LocationMessage{DegreesLatitude: &s.place.Lat, DegreesLongitude: &s.place.Lon,
+			Name: &s.place.Name, Address: &s.place.Address}}
+	case s.contact != nil:
+		return &waE2E.Message{ContactMessage: &waE2E.ContactMessage{DisplayName: &s.contact.Name, Vcard: proto.String(vcard(s.contact))}}
+	}
+	return &waE2E.Message{Conversation: proto.String(s.text)}
+}
+
+// vcard is a card as a contact of the telephone (RFC 2426).
+func vcard(c *flows.Card) string {
+	name := strings.NewReplacer(`\`, `\\`, ",", `\,`, ";", `\;`, "\r", "", "\n", " ").Replace(c.Name)
+	return "BEGIN:VCARD\nVERSION:3.0\nN:;" + name + ";;;\nFN:" + name + "\nTEL;type=WORK;type=VOICE:" + c.Phone + "\nEND:VCARD"
 }
 
 // deliver makes one message, at a person's pace.
@@ -170,7 +198,7 @@ func (w *WhatsApp) deliver(ctx context.Context, l *line, to types.JID, peer, id 
 	if !sleep(ctx, wait) {
 		return ctx.Err()
 	}
-	msg := &waE2E.Message{Conversation: proto.String(s.text)}
+	msg := s.message()
 	if s.file != nil {
 		var err error
 		if msg, err = l.upload(ctx, s); err != nil {

@@ -291,3 +291,24 @@ func TestConfig(t *testing.T) {
 		t.Error("a channel without a database was made")
 	}
 }
+
+// TestCard: a place and a number go out as WhatsApp's own, before the words.
+func TestCard(t *testing.T) {
+	a, awa := town(t)
+	awa.Say(a.office, "bonjour")
+	a.record.wait(a.s, 1)
+	card := &flows.Card{Name: "BAOM; Agadir", Address: "Commune", Lat: 30.42, Lon: -9.6, Phone: "+212537263663"}
+	if _, err := a.Send(t.Context(), bot.Message{ID: 1, Peer: awaPeer, Text: "Voici le bureau.", Card: card}); err != nil {
+		t.Fatal(err)
+	}
+	place, contact, words := awa.Read().Message, awa.Read().Message, awa.Read().Message
+	if l := place.GetLocationMessage(); l.GetDegreesLatitude() != 30.42 || l.GetName() != "BAOM; Agadir" || l.GetAddress() != "Commune" {
+		t.Errorf("the place: %v", place)
+	}
+	if c := contact.GetContactMessage(); c.GetDisplayName() != "BAOM; Agadir" || !strings.Contains(c.GetVcard(), `FN:BAOM\; Agadir`) || !strings.Contains(c.GetVcard(), ":+212537263663") {
+		t.Errorf("the contact: %v", contact)
+	}
+	if words.GetConversation() != "Voici le bureau." {
+		t.Errorf("the words: %v", words)
+	}
+}

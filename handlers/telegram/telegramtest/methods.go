@@ -66,7 +66,7 @@ func (s *Server) call(method string, form map[string]string, uploads map[string]
 		return s.editMarkup(form)
 	case "getFile":
 		return s.getFile(form)
-	case "sendMessage", "sendVoice", "sendAudio", "sendPhoto", "sendVideo", "sendDocument":
+	case "sendMessage", "sendVoice", "sendAudio", "sendPhoto", "sendVideo", "sendDocument", "sendVenue", "sendContact":
 		return s.send(method, form, uploads)
 	}
 	s.breaks("unknown method %s", method)
@@ -216,7 +216,14 @@ func (s *Server) send(method string, form map[string]string, uploads map[string]
 		return status, nil, text
 	}
 	m := &Message{Method: method, HTML: form["text"]}
-	if method != "sendMessage" {
+	switch method {
+	case "sendMessage":
+	case "sendVenue", "sendContact":
+		var refusal string
+		if m.HTML, refusal = s.card(method, form); refusal != "" {
+			return 400, nil, refusal
+		}
+	default:
 		m.HTML = form["caption"]
 		if status, text := s.sentFile(m, uploads); status != 0 {
 			return status, nil, text
@@ -233,6 +240,28 @@ func (s *Server) send(method string, form map[string]string, uploads map[string]
 	m.ID = s.message
 	p.got = append(p.got, m)
 	return 200, p.shown(m), ""
+}
+
+// card reads a place or a contact as what is written on it, or says what Telegram answers to one that it refuses.
+func (s *Server) card(method string, form map[string]string) (shown, refusal string) {
+	need := []string{"phone_number", "first_name"}
+	if method == "sendVenue" {
+		need = []string{"title", "address", "latitude", "longitude"}
+		for _, name := range need[2:] {
+			if at, err := strconv.ParseFloat(form[name], 64); err != nil || at < -180 || at > 180 {
+				s.breaks("a venue with the %s %q", name, form[name])
+				return "", "Bad Request: there is no location in the request"
+			}
+		}
+	}
+	for _, name := range need {
+		if form[name] == "" {
+			s.breaks("%s without %s", method, name)
+			return "", "Bad Request: there is no " + name + " in the request"
+		}
+		shown = strings.TrimSpace(shown + " " + form[name])
+	}
+	return shown, ""
 }
 
 // words reads the text of a message as it is shown, or says what Telegram answers to one that it refuses.
