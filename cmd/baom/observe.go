@@ -128,13 +128,21 @@ func (j *measured) Answer(ctx context.Context, e bot.Entry, step func(flows.Sess
 	}
 	j.m.boundaries.WithLabelValues("answer").Observe(whole.Seconds())
 	j.m.count(k, whole)
+	unmeasured := deliver // the closure below becomes the result of that name
 	return fresh, func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {
-		return deliver(ctx, func(ctx context.Context, msg bot.Message) (string, error) {
+		began, network := j.m.now(), time.Duration(0)
+		err := unmeasured(ctx, func(ctx context.Context, msg bot.Message) (string, error) { // one after the other
 			at := j.m.now()
 			id, err := send(ctx, msg)
-			j.m.sent(e.Peer.Channel, msg, j.m.now().Sub(at), err)
+			took := j.m.now().Sub(at)
+			network += took
+			j.m.sent(e.Peer.Channel, msg, took, err)
 			return id, err
 		})
+		if !j.m.failed("deliver", err) {
+			j.m.boundaries.WithLabelValues("deliver").Observe(max(0, j.m.now().Sub(began)-network).Seconds())
+		}
+		return err
 	}, nil
 }
 
