@@ -51,7 +51,9 @@ func BenchmarkWhatsApp(b *testing.B) {
 	var all [people]*whatsapptest.Person
 	for i := range all {
 		p := s.Person(fmt.Sprintf("3360000%04d", i), fmt.Sprintf("9100000%04d", i), "Quelqu'un")
-		p.Say(office, "Bonjour madame, comment allez-vous ?")
+		p.Say(office, "👋")
+		p.Expect("Choisissez votre langue")
+		p.Say(office, "Français")
 		p.Expect("Êtes-vous d'accord")
 		p.Say(office, "oui")
 		p.Expect("Que voulez-vous faire")
@@ -88,7 +90,9 @@ func BenchmarkThousandChats(b *testing.B) {
 			group.Go(func() {
 				for i := next.Add(1); i <= 1000; i = next.Add(1) {
 					p := s.Person(fmt.Sprintf("3370000%04d", i), fmt.Sprintf("9200000%04d", i), "Quelqu'un")
-					p.Say(office, "Bonjour madame, comment allez-vous ?")
+					p.Say(office, "👋")
+					p.Expect("Choisissez votre langue")
+					p.Say(office, "Français")
 					p.Expect("Êtes-vous d'accord")
 					p.Client.Disconnect()
 				}

@@ -85,7 +85,9 @@ func TestKilled(t *testing.T) {
 	}
 	kill := serve()
 	awa := s.Person("33600000002", "90000000000002", "Awa")
-	awa.Say(office, "Bonjour madame, comment allez-vous ?")
+	awa.Say(office, "👋")
+	awa.Expect("Choisissez votre langue")
+	awa.Say(office, "Français")
 	awa.Expect("Êtes-vous d'accord")
 	awa.Say(office, "oui")
 	awa.Expect("Que voulez-vous faire")
