@@ -458,8 +458,8 @@ func TestRights(t *testing.T) {
 func (w *world) things(id int64) (ids [4]string) {
 	w.t.Helper()
 	ctx, amina := w.t.Context(), w.officers["amina"]
-	if views, err := w.desk.Views(ctx, amina); err == nil && len(views) == 0 {
-		if err := w.desk.SaveView(ctx, amina, bot.View{Name: "v", Query: "waits=us"}); err != nil {
+	if views, err := w.desk.Views(ctx, amina); err != nil || len(views) == 0 {
+		if err := errors.Join(err, w.desk.SaveView(ctx, amina, bot.View{Name: "v", Query: "waits=us"})); err != nil {
 			w.t.Fatal(err)
 		}
 	}
