@@ -365,8 +365,12 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	} else if caseID != 0 {
 		done.told.add(bot.TopicCase(caseID))
 	}
-	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = reachable or $5 where id = $1`,
-		h.id, done.session, t.Session.Lang, !t.Discard, h.entry.Input.Event == "")
+	var opened *int64
+	if h.entry.Case == 0 {
+		opened = null(caseID)
+	}
+	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = reachable or $5, open_case = coalesce($6, open_case) where id = $1`,
+		h.id, done.session, t.Session.Lang, !t.Discard, h.entry.Input.Event == "", opened)
 	if t.Discard {
 		queueDiscard(b, h)
 	}
@@ -435,17 +439,23 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	if officer != nil {
 		author = bot.ByOfficer
 	}
+	if m.Media == nil {
+		b.Queue(`with m as (
+				insert into messages (conversation, case_id, author, officer, body, fleeting, status, at)
+				values ($1, $2, $3, $4, $5, $6, 'waiting', $7) returning id)
+			insert into outbox (message, conversation, channel, due, attempts) select id, $1, $8, $9, $10 from m returning message`,
+			conversation, caseID, author, officer, sealed, fleeting, now, c, born.due, born.attempts()).QueryRow(born.is)
+		return nil
+	}
 	var mime string
 	var name, data []byte
 	var length int
-	if m.Media != nil {
-		kind, mime, length = m.Media.Kind, m.Media.Mime, m.Media.Seconds
-		if name, err = seal(aead, "file name", person, []byte(m.Media.Name)); err != nil {
-			return err
-		}
-		if data, err = seal(aead, "media", person, m.Media.Data); err != nil {
-			return err
-		}
+	kind, mime, length = m.Media.Kind, m.Media.Mime, m.Media.Seconds
+	if name, err = seal(aead, "file name", person, []byte(m.Media.Name)); err != nil {
+		return err
+	}
+	if data, err = seal(aead, "media", person, m.Media.Data); err != nil {
+		return err
 	}
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
@@ -519,7 +529,6 @@ func (s *Store) openCase(ctx context.Context, db querier, h *hand, c *bot.CaseCh
 			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last, lines_after, lines_upto)
 			select $1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10::timestamptz, $10, $11, $12, $13, $14,
 			  coalesce((select max(lines_upto) from cases where conversation = $2), 0), (select max(id) from messages where conversation = $2) returning id),
-		c as (update conversations set open_case = k.id from k where conversations.id = $2),
 		e as (insert into messages (conversation, case_id, author, body, at) select $2, k.id, 'event', $15, $10 from k)
 		select id from k`,
 		h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now,
