@@ -34,7 +34,7 @@ type modelPeer struct {
 	before  []modelMessage // the farewells to who they were before they were forgotten, each the head of its own
 	counted int
 	by      *storage.Store // that answered last
-	lines   int // of the person, the bot and officers, as in the transcript
+	lines   int            // of the person, the bot and officers, as in the transcript
 }
 
 type modelEntry struct {
