@@ -25,4 +25,8 @@ func TestCrew(t *testing.T) {
 	if done.Load() != 1200 {
 		t.Errorf("%d were done", done.Load())
 	}
+	crew.Go(func() { done.Add(1) })
+	if done.Load() != 1201 {
+		t.Error("what comes after Wait is not done in its caller's place")
+	}
 }
