@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +73,51 @@ func TestWebhookAnswersPress(t *testing.T) {
 	broken.Store(true)
 	if w := post(press); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "method") {
 		t.Errorf("what cannot be filed: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestWebhookIsBounded shows that what is posted beyond a bound is to be sent again later, and nothing already in hand
+// suffers from it.
+func TestWebhookIsBounded(t *testing.T) {
+	ch, err := telegram.New(telegram.Config{Token: "1:abc", APIURL: "http://127.0.0.1:1", Mode: "webhook", Secret: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running, posts sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	gate, begun := make(chan struct{}), make(chan struct{}, 2000)
+	running.Go(func() {
+		ch.Run(ctx, func(context.Context, bot.Entry) error { begun <- struct{}{}; <-gate; return nil })
+	})
+	post := func(n int) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/telegram/webhook",
+			strings.NewReader(fmt.Sprintf(`{"update_id":%d,"message":{"message_id":4,"date":1,"chat":{"id":%d,"type":"private"},"text":"bonjour"}}`, n+1, n+1)))
+		r.Header.Set("X-Telegram-Bot-Api-Secret-Token", "s")
+		w := httptest.NewRecorder()
+		ch.Webhook().ServeHTTP(w, r)
+		return w
+	}
+	var taken atomic.Int64
+	for n := range 1024 {
+		posts.Go(func() {
+			for post(n).Code != http.StatusOK { // until it runs
+				time.Sleep(time.Millisecond)
+			}
+			taken.Add(1)
+		})
+	}
+	for range 1024 {
+		<-begun
+	}
+	if w := post(5000); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("beyond the bound: %d", w.Code)
+	}
+	close(gate)
+	posts.Wait()
+	if w := post(5001); w.Code != http.StatusOK || taken.Load() != 1024 {
+		t.Errorf("afterwards: %d; %d were taken", w.Code, taken.Load())
 	}
 }
 
