@@ -62,7 +62,7 @@ type Telegram struct {
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
 	crew    bot.Crew
 	room    chan struct{} // bounds the small calls beside the line: answered presses, removed keyboards
-	posts   atomic.Int64             // a webhook's posts in hand
+	posts   atomic.Int64  // a webhook's posts in hand
 	blocked atomic.Int64  // how many people have blocked the bot since the start
 
 	groupsMu sync.Mutex
