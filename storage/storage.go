@@ -86,6 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
+	config.ConnConfig.StatementCacheCapacity, config.ConnConfig.DescriptionCacheCapacity = 200, 16 // more than there are; room for each costs
 	config.MaxConns = 16
 	if o.MaxConns > 0 {
 		config.MaxConns = o.MaxConns
