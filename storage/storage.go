@@ -43,6 +43,7 @@ type Store struct {
 	line     *gatherer[*work]
 	apart    *gatherer[*arrival]
 	slots    slots
+	turning  chan struct{}
 	hands    hands
 	live     *live
 	vault    *vault
@@ -95,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, turning: make(chan struct{}, turners), peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
 	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
 	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
 		pool.Close()
