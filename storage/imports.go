@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -112,7 +111,7 @@ func (s *Store) Plan(ctx context.Context, office string) (p bot.Plan, err error)
 		return p, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &p)
+		err = unseal(s.vault.office, "plan", 0, data, &p)
 	}
 	if err != nil {
 		return p, fmt.Errorf("read a plan: %w", err)
@@ -122,7 +121,7 @@ func (s *Store) Plan(ctx context.Context, office string) (p bot.Plan, err error)
 
 // SavePlan implements bot.Imports.
 func (s *Store) SavePlan(ctx context.Context, office string, p bot.Plan) error {
-	data, err := json.Marshal(p)
+	data, err := seal(s.vault.office, "plan", 0, p)
 	if err == nil {
 		_, err = s.pool.Exec(ctx, `insert into import_plans (office, plan) values ($1, $2) on conflict (office) do update set plan = excluded.plan`, office, data)
 	}

@@ -20,7 +20,7 @@ create table imports (
 );
 create table import_plans (
   office text primary key,
-  plan   jsonb not null                -- headings and words of the office's own, by column: not personal
+  plan   bytea not null                -- sealed with the office's key: it holds words of the files
 );
 
 alter table cases
