@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A backup is a tar, made and read from one end to the other:
@@ -136,11 +137,11 @@ func Backup(ctx context.Context, o BackupOptions, w io.Writer) (*Saved, error) {
 
 // connect opens one connection, with errors in plain words.
 func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL) // which knows the settings of a pool, as serve's may have
 	if err != nil {
 		return nil, errors.New("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, fmt.Errorf("the database cannot be reached: check BAOM_DATABASE_URL, and that Postgres runs: %w", err)
 	}
@@ -335,27 +336,37 @@ func runTool(cmd *exec.Cmd) error {
 	return nil
 }
 
-var passwordWord = regexp.MustCompile(`(^|\s)password\s*=\s*('(\\.|[^'\\])*'|\S*)`)
+var notForLibpq = regexp.MustCompile(`(^|\s)(password|pool_\w+|\w+_cache_capacity|\w*query_exec_mode)\s*=\s*('(\\.|[^'\\])*'|\S*)`)
 
 // withoutPassword is a connection string as libpq reads it, without its password and without what only our own library
 // understands.
 func withoutPassword(databaseURL string) (target, password string) {
-	if config, err := pgx.ParseConfig(databaseURL); err == nil {
-		password = config.Password
+	if config, err := pgxpool.ParseConfig(databaseURL); err == nil {
+		password = config.ConnConfig.Password
 	}
-	u, err := url.Parse(databaseURL)
-	if err != nil || u.Scheme == "" {
-		return strings.TrimSpace(passwordWord.ReplaceAllString(databaseURL, " ")), password
+	scheme, rest, isURL := strings.Cut(databaseURL, "://")
+	if !isURL {
+		return strings.TrimSpace(notForLibpq.ReplaceAllString(databaseURL, " ")), password
 	}
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
+	// Not url.Parse, which refuses several hosts.
+	base, query, _ := strings.Cut(rest, "?")
+	authority, path, _ := strings.Cut(base, "/")
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		user, _, _ := strings.Cut(authority[:i], ":")
+		authority = user + authority[i:]
 	}
-	q := u.Query()
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		q = url.Values{}
+	}
 	for name := range q {
 		if name == "password" || strings.HasPrefix(name, "pool_") || strings.HasSuffix(name, "_cache_capacity") || strings.HasSuffix(name, "query_exec_mode") {
 			q.Del(name)
 		}
 	}
-	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no plus
-	return u.String(), password
+	target = scheme + "://" + authority + "/" + path
+	if len(q) > 0 {
+		target += "?" + strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no plus
+	}
+	return target, password
 }
