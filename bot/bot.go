@@ -24,7 +24,9 @@ type Bot struct {
 	Seed       func() uint64    // fresh randomness, for references
 	Log        *slog.Logger
 	Turners    int // turns at the same time; 0: 8
-	Senders    int // messages under way at the same time on each channel; 0: 16
+	Senders    int // messages under way at the same time on each channel, beside those that answer what has just arrived; 0: 16
+
+	leaving Crew // the answers under way to what has just arrived
 }
 
 // handInTime is how long a turn, a send or a fetch in hand may take to end once Run has been told to stop.
@@ -36,7 +38,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, m := range b.Messengers {
 		group.Go(func() error {
-			if err := m.Run(ctx, b.receive); err != nil && ctx.Err() == nil {
+			if err := m.Run(ctx, b.receiver(m)); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("%s: %w", m.Channel(), err)
 			}
 			return nil
@@ -53,7 +55,9 @@ func (b *Bot) Run(ctx context.Context) error {
 	b.work(ctx, group, cmpOr(b.Turners, 8), TopicInbox, func(ctx context.Context) error {
 		return b.Journal.Turn(ctx, b.Take)
 	})
-	return group.Wait()
+	err := group.Wait()
+	b.leaving.Wait()
+	return err
 }
 
 func cmpOr(n, otherwise int) int {
@@ -63,13 +67,23 @@ func cmpOr(n, otherwise int) int {
 	return otherwise
 }
 
-// receive files an entry (boundary A) with the time and randomness it is to be handled with.
-func (b *Bot) receive(ctx context.Context, e Entry) error {
-	if e.Input.At.IsZero() {
-		e.Input.At = b.Now()
+// receiver files what arrives by a messenger, with the time it is to be handled with, and takes its turn at once where
+// that can be. What the turn says leaves beside the line, so that the network's acknowledgement does not wait for it.
+func (b *Bot) receiver(m Messenger) func(context.Context, Entry) error {
+	return func(ctx context.Context, e Entry) error {
+		if e.Input.At.IsZero() {
+			e.Input.At = b.Now()
+		}
+		_, deliver, err := b.Journal.Answer(ctx, e, b.Take)
+		if deliver != nil {
+			b.leaving.Go(func() {
+				if err := deliver(context.WithoutCancel(ctx), m.Send); err != nil {
+					b.Log.Error("work failed", "topic", string(TopicOutbox(m.Channel())), "error", err)
+				}
+			})
+		}
+		return err
 	}
-	_, err := b.Journal.Receive(ctx, e)
-	return err
 }
 
 // work keeps n workers at do. A worker goes on until there is nothing to do, and wakes another each time it found

@@ -20,6 +20,7 @@ type Case struct {
 	Officer   int64             // who holds it, 0 if nobody
 	Holder    string            // that officer's display name
 	Outcome   string            // of a closed case: one of Outcomes
+	Structure string            // of an orientation: the id of the structure, if it is one of the directory
 	Opened    time.Time
 	Claimed   time.Time // zero while nobody has held it
 	Closed    time.Time
@@ -72,8 +73,8 @@ type Officer struct {
 	Login    string
 	Name     string // display name; the person sees the first word of it
 	Hash     string // of the passphrase (argon2id, PHC string)
-	Role     string // RoleOfficer, RoleHead, RoleAdmin
-	Office   string // id of the office; empty for an administrator
+	Role     string // RoleOfficer, RoleHead, RoleAdmin, RoleSupervisor, RoleNetwork
+	Office   string // id of the office; empty for an administrator and a coordinator
 	Langs    []content.Lang
 	Disabled bool
 	Seen     time.Time // last log-in
@@ -84,4 +85,13 @@ const (
 	RoleOfficer = "officer" // works on the cases of the own office
 	RoleHead    = "head"    // the same, and may take a case from an officer and manage the office's officers
 	RoleAdmin   = "admin"   // manages officers of every office and sees the state of the channels; works on every office's cases
+
+	RoleSupervisor = "supervisor" // sees the figures of the own office, and no people
+	RoleNetwork    = "network"    // coordinates the network: sees every office's figures, and no people
 )
+
+// Roles lists the roles, with what belongs to no single office last.
+func Roles() []string { return []string{RoleOfficer, RoleHead, RoleSupervisor, RoleNetwork, RoleAdmin} }
+
+// OfOffice reports whether an officer of a role belongs to one office.
+func OfOffice(role string) bool { return role != RoleAdmin && role != RoleNetwork }

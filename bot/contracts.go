@@ -55,11 +55,23 @@ type Messenger interface {
 	Open(ctx context.Context, m Media) (io.ReadCloser, error)
 }
 
+// A Deliver sends messages that are already claimed, one after the other, and marks the outcome of each: what
+// Journal.Deliver does, but for the claim.
+type Deliver func(ctx context.Context, send func(context.Context, Message) (id string, err error)) error
+
 // A Journal is the record of conversations. Each method is one transaction (Deliver and Fetch are two).
 type Journal interface {
 	// Receive files an entry (boundary A). It is idempotent by Peer and Key: fresh is false for one already filed.
 	// When it returns nil the entry is durable.
 	Receive(ctx context.Context, e Entry) (fresh bool, err error)
+
+	// Answer is Receive, and where nothing of the conversation waits and nobody works on it also Turn, in one transaction:
+	// step is called with the session as it is known, and what it returns counts if the session is still that one when
+	// it is committed. Otherwise the entry waits for Turn, which calls step again. Entry.Case is not known to step.
+	// What the turn says is claimed by the same transaction: deliver sends it, if it is anything, marks the outcome, and is
+	// to be called at once; it is nil where the turn is still to come. What is not delivered within a minute falls due as
+	// after a crash.
+	Answer(ctx context.Context, e Entry, step func(flows.Session, Entry) Turn) (fresh bool, deliver Deliver, err error)
 
 	// Turn takes the oldest due entry of a conversation that nobody is working on, calls step with the session and
 	// the entry, and commits what it returns (boundary B). ErrIdle: nothing is due. Entries of one conversation are

@@ -25,6 +25,8 @@ import (
 type Desk struct {
 	Cases     Cases
 	Questions Questions
+	Register  Register
+	Imports   Imports
 	Now       func() time.Time
 	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 }
@@ -47,7 +49,7 @@ const MaxReply = 4000
 
 // May reports whether an officer may read and work on the cases of an office.
 func (o *Officer) May(office string) bool {
-	return !o.Disabled && (o.Role == RoleAdmin || o.Office != "" && o.Office == office)
+	return o.Works() && (o.Role == RoleAdmin || o.Office != "" && o.Office == office)
 }
 
 // Leads reports whether an officer may take cases from others of an office and manage the office's officers.
@@ -279,7 +281,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 			}
 		}
 		w.c.Officer, w.c.Holder = w.who.ID, w.who.Name
-		w.c.Outcome, w.c.Closed = how.Outcome, w.now
+		w.c.Outcome, w.c.Structure, w.c.Closed = how.Outcome, how.Structure, w.now
 		w.c.Waiting, w.c.Unread = time.Time{}, 0
 		w.event(flows.EventClosed, slots)
 		return nil
@@ -295,7 +297,7 @@ func (d *Desk) Reopen(ctx context.Context, who *Officer, id int64) (*Case, error
 		if err := w.move(CaseReopen); err != nil {
 			return err
 		}
-		w.c.Outcome, w.c.Closed = "", time.Time{}
+		w.c.Outcome, w.c.Structure, w.c.Closed = "", "", time.Time{}
 		w.c.Officer, w.c.Holder = 0, ""
 		w.waits()
 		w.event(flows.EventReopened, nil)
@@ -330,8 +332,8 @@ func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
 	o.Name = strings.TrimSpace(o.Name)
 	switch {
 	case o.Name == "" || utf8.RuneCountInString(o.Name) > 80 || o.Login == "" || o.Hash == "",
-		!slices.Contains([]string{RoleOfficer, RoleHead, RoleAdmin}, o.Role),
-		(o.Role == RoleAdmin) != (o.Office == ""),
+		!slices.Contains(Roles(), o.Role),
+		OfOffice(o.Role) == (o.Office == ""),
 		o.Office != "" && d.Lib().Office(o.Office) == nil:
 		return fmt.Errorf("appoint: %w", ErrInvalid)
 	case !who.manages(&o):
@@ -379,8 +381,8 @@ func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work
 		if err := do(w); err != nil {
 			return CaseWork{}, err
 		}
-		if c.Erased {
-			w.Entries = nil // nobody is left to hear of it
+		if c.Erased || c.Channel == Imported {
+			w.Entries = nil // nobody is there to hear of it
 		}
 		return w.CaseWork, nil
 	})
@@ -449,6 +451,9 @@ func (w *work) waits() {
 func (w *work) say(text string, media *Media) error {
 	if w.c.Erased {
 		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
+	}
+	if w.c.Channel == Imported {
+		return fmt.Errorf("write to somebody who has no channel: %w", ErrInvalid)
 	}
 	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.Name})
 	w.c.Waiting, w.c.Unread = time.Time{}, 0

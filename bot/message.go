@@ -17,6 +17,9 @@ const (
 	Telegram Channel = "telegram"
 	WhatsApp Channel = "whatsapp"
 	Web      Channel = "web"
+
+	// Imported is no network: a case taken over from the office's earlier register. Nothing can be sent.
+	Imported Channel = "import"
 )
 
 // A Peer is one person, or one phone, on one channel: the unit of order. ID is the network's own identifier (a chat
@@ -35,7 +38,16 @@ type Entry struct {
 	Input flows.Input
 	Media *Media    // what came with the message, if anything
 	Due   time.Time // not to be handled before; zero is at once
-	Case  int64     // the conversation's open case when the entry is handled, 0 if none; given by the journal
+
+	// Alias is another id under which the network knows the same peer, or empty. A conversation under either goes on
+	// under Peer; where both have one they become one.
+	Alias string
+
+	// Deletes, if set, is the key of an earlier entry that the person has taken back: its line is marked, and nothing
+	// is handled.
+	Deletes string
+
+	Case int64 // the conversation's open case when the entry is handled, 0 if none; given by the journal
 }
 
 // Media is a file that a person or an officer sent. On arrival either Data is at hand or Ref says how its Messenger
@@ -147,7 +159,9 @@ type Line struct {
 	Slots   map[string]string // facts of the event: officer, office, outcome …
 	Status  Status
 	Why     string // of a failed line, in plain words
+	Quote   string // what the line answers to, where the channel says so
 	Edited  bool
+	Deleted bool // the person has taken it back; the words are not shown any more
 	Erased  bool // the words are gone: by the retention rules or at the person's wish
 	Case    int64
 }

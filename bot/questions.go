@@ -70,7 +70,7 @@ const looked = 2000
 // Unanswered lists what people asked and the base could not answer to their satisfaction, most frequent first. Every officer
 // may see it: it is apart from who asked.
 func (d *Desk) Unanswered(ctx context.Context, who *Officer) ([]Cluster, error) {
-	if who.Disabled {
+	if !who.Works() {
 		return nil, fmt.Errorf("questions: %w", ErrForbidden)
 	}
 	asked, err := d.Questions.Questions(ctx, looked)
@@ -118,7 +118,7 @@ func (d *Desk) Answer(ctx context.Context, who *Officer, w Written, questions []
 	w.Title, w.Text = strings.TrimSpace(w.Title), strings.TrimSpace(strings.ReplaceAll(w.Text, "\r\n", "\n"))
 	_, need := d.Lib().Need(w.Need)
 	switch {
-	case who.Disabled:
+	case !who.Works():
 		return nil, fmt.Errorf("answer questions: %w", ErrForbidden)
 	case !w.Lang.Known(), w.Need != "" && !need, len(questions) == 0, len(questions) > looked,
 		w.Title == "", utf8.RuneCountInString(w.Title) > maxTitle, strings.ContainsAny(w.Title, "\n\x00"),
@@ -138,7 +138,7 @@ func (d *Desk) Answer(ctx context.Context, who *Officer, w Written, questions []
 
 // Written lists what officers wrote, newest first.
 func (d *Desk) Written(ctx context.Context, who *Officer) ([]Written, error) {
-	if who.Disabled {
+	if !who.Works() {
 		return nil, fmt.Errorf("written answers: %w", ErrForbidden)
 	}
 	return d.Questions.Written(ctx)
@@ -146,7 +146,7 @@ func (d *Desk) Written(ctx context.Context, who *Officer) ([]Written, error) {
 
 // Asking counts what was asked since a day.
 func (d *Desk) Asking(ctx context.Context, who *Officer, since time.Time) ([]Asking, error) {
-	if who.Disabled {
+	if !who.Works() {
 		return nil, fmt.Errorf("count questions: %w", ErrForbidden)
 	}
 	return d.Questions.Asking(ctx, since)

@@ -18,6 +18,7 @@ func (r *reader) check() {
 	r.checkOffices()
 	r.checkStructures()
 	r.checkForm()
+	r.checkRegister()
 }
 
 // where is the place of a page or label in the first language that has it, in the order of Langs.

@@ -23,6 +23,7 @@ type Library struct {
 	choices  map[string][]string // option id → words beyond its labels
 	dangers  dangers
 	form     *Form
+	register columns
 	needs    []Need
 	offices  []Office
 	communes []Commune

@@ -66,6 +66,7 @@ communes:
   verified: "2026-11-24"
   confidence: high
 `,
+		"forms/register.yaml": "columns: [{id: profile}]\n",
 		"forms/intake.yaml": `id: intake
 fields:
   - id: profile
@@ -267,6 +268,8 @@ func TestFaults(t *testing.T) {
 		{"structure without a source", "structures.yaml", "  source: https://www.cnss.ma\n", "", "structures.yaml:1: cnss has no source"},
 		{"phone not confirmed", "structures.yaml", "phone-confirmed: true", "phone-confirmed: false", "warning: structures.yaml:1: cnss: the telephone is given"},
 		{"option without a label", "forms/intake.yaml", "options: [profile.rpt]", "options: [profile.rpt, profile.mdm]", "forms/intake.yaml:3: profile: there is no label profile.mdm"},
+		{"unknown column", "forms/register.yaml", "id: profile", "id: profil", `forms/register.yaml:1: there is no column "profil"`},
+		{"column without a heading", "forms/register.yaml", "id: profile", "id: opened", "forms/register.yaml:1: opened has no heading in fr"},
 		{"unknown kind", "forms/intake.yaml", "kind: choice", "kind: choose", `forms/intake.yaml:3: profile: there is no kind "choose"`},
 		{"required of nobody known", "forms/intake.yaml", "required: true", "required: [everyone]", `forms/intake.yaml:5: there is no profile "everyone"`},
 		{"missing file", "needs.yaml", "*", "", "needs.yaml: is missing"},

@@ -380,6 +380,7 @@ func (r *reader) readPlain() {
 		}
 	}
 	read("forms/intake.yaml", r.lib.form)
+	read("forms/register.yaml", &r.lib.register)
 	read("needs.yaml", &r.lib.needs)
 	var file struct {
 		Offices  []Office

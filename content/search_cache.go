@@ -14,7 +14,7 @@ import (
 )
 
 // modelVersion changes with whatever changes what training yields: features, constants, the order of sums.
-const modelVersion = "baom search 5\n"
+const modelVersion = "baom search 8\n"
 
 // digest is the hash of all that a model is trained from.
 func digest(units []Unit) [32]byte {

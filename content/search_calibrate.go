@@ -6,11 +6,12 @@ import (
 )
 
 // signals are what tells whether the first hit is an answer.
-type signals [8]float64
+type signals [11]float64
 
 // signs gathers them for a hit: how like its best phrasing the question is; how much of the question's words it and its
 // body have; how near it is in the narrow layers; how far it is ahead; how much of the question no entry knows; how many
-// words that carry meaning it shares.
+// words that carry meaning it shares; what the guard says; how sure the nets are of it; how many of the question's pairs
+// of words phrasings have; and how large the base is, as in a larger one more is alike by chance.
 func (ix *Index) signs(asked question, m *model, sc *scratch, order []ranked) signals {
 	first := order[0]
 	s := signals{0: 1, 1: ix.likeness(asked, sc, first.entry)}
@@ -31,11 +32,14 @@ func (ix *Index) signs(asked question, m *model, sc *scratch, order []ranked) si
 	}
 	if m != nil {
 		s[3] = float64(first.near)
-		s[7] = math.Max(-1, math.Min(1, float64(sc.foreign)/4))
+		s[7] = math.Max(-1, math.Min(1, float64(sc.foreign)/8))
+		s[8] = float64(first.share)
 	}
 	if len(order) > 1 {
 		s[4] = math.Min(4, float64(first.score-order[1].score))
 	}
+	s[9] = float64(asked.pairs)
+	s[10] = math.Max(0, math.Min(1, float64(rounded(math.Log2(float64(len(ix.entries))/smallBase)))/3))
 	s[6] = math.Min(3, float64(shared)) / 3
 	return s
 }
@@ -82,14 +86,16 @@ func (p *postings) has(f int32, e uint16) bool {
 
 // The weights by which the signals tell how likely the first hit is an answer: with the trained evidence, and without.
 var (
-	trainedSigns = signals{-4.64, 1.06, 2.94, 4.29, -0.27, -1.81, 0.92, -2.17}
-	plainSigns   = signals{-3.37, 4.21, 2.45, 0, 0.05, -1.90, 1.97, 0}
+	trainedSigns = signals{-4.75, 0, 3.35, 2.36, 0, -0.09, 0, -5.33, 2.18, 1.03, -1.67}
+	plainSigns   = signals{-4.40, 3.30, 2.16, 0, 0.37, -1.02, 2.04, 0, 0, 2.78, -1.40}
 )
 
 const (
-	sureFrom  = 0.75
+	smallBase = 22 // entries of a base that counts as small; one of eight times as many counts as large
+	sureFrom  = 0.8
 	maybeFrom = 0.4
 	sureLead  = 0.4 // of the first hit before the second, in fused z-scores
+	sureShare = 0.5 // of the first hit, by the nets
 )
 
 // found turns ranks into hits and a verdict.
@@ -108,7 +114,7 @@ func (ix *Index) found(asked question, m *model, s *scratch, order []ranked, lim
 	}
 	chance := chanceOf(sum)
 	f := Found{Verdict: None}
-	lead := len(order) == 1 || order[0].score-order[1].score >= sureLead
+	lead := len(order) == 1 || order[0].score-order[1].score >= sureLead && (m == nil || order[0].share >= sureShare)
 	clear := signs[6] >= 0.5 || signs[1] >= 0.7 // one word alone is no question, unless it is a phrasing
 	switch {
 	case !slices.ContainsFunc(asked.terms, func(t term) bool { return !t.stop }):

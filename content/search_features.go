@@ -16,7 +16,7 @@ const (
 	famStem  family = iota // stems of words
 	famChar                // the characters of a word by two to five, with its edges
 	famPair                // pairs of stems, neighbours or with one between, with the edges of the text
-	famBone                // consonants of words in Arabic letters and in Arabizi
+	famBone                // consonants of words in Arabic letters and in Arabizi, of the whole and of the root
 	famSense               // senses of words, from synonyms/*.yaml
 	families
 )
@@ -65,9 +65,7 @@ func (x *extractor) take(words []string, lang string, chars, pairs bool) []featu
 			x.out = append(x.out, senseFeature(sense))
 		}
 		if isArabic(w) || lang == "ary" {
-			if b := skeleton(w); b != "" {
-				x.out = append(x.out, feature{hashWord(0x777, b), famBone})
-			}
+			x.bones(w)
 		}
 		if chars {
 			x.chars(w)
@@ -77,6 +75,20 @@ func (x *extractor) take(words []string, lang string, chars, pairs bool) []featu
 		x.pairs()
 	}
 	return x.out
+}
+
+// bones adds a word's consonants, and for an Arabic word those of its root where they are others.
+func (x *extractor) bones(w string) {
+	whole := skeleton(w)
+	if whole != "" {
+		x.out = append(x.out, feature{hashWord(0x777, whole), famBone})
+	}
+	if !isArabic(w) {
+		return
+	}
+	if r := radicals(w); r != "" && r != whole {
+		x.out = append(x.out, feature{hashWord(0x777, r), famBone})
+	}
 }
 
 func (x *extractor) chars(w string) {
@@ -205,12 +217,21 @@ func (v *vocabulary) grow(fs []feature) (b bag) {
 	return b
 }
 
-// bag counts features, but leaves out those that the vocabulary lacks.
-func (v *vocabulary) bag(fs []feature) (b bag) {
+// bag counts features, but leaves out those that the vocabulary lacks. It also returns the share of pairs among them
+// that pass.
+func (v *vocabulary) bag(fs []feature, passes []bool) (b bag, pairs float32) {
 	ids := make([]int32, 0, len(fs))
+	all, known := 0, 0
 	for _, f := range fs {
-		if id, ok := v.find(f); ok {
+		id, ok := v.find(f)
+		if ok {
 			ids = append(ids, id)
+		}
+		if f.fam == famPair {
+			all++
+			if ok && passes[id] {
+				known++
+			}
 		}
 	}
 	slices.Sort(ids)
@@ -224,7 +245,7 @@ func (v *vocabulary) bag(fs []feature) (b bag) {
 		b.n = append(b.n, 1)
 	}
 	b.f = ids[:len(b.n)]
-	return b
+	return b, float32(known) / float32(max(1, all))
 }
 
 // merge adds two bags, the first counted so many times.
@@ -269,7 +290,7 @@ var stopwords = stopSet(`le la les l un une des de du d et ou a au aux en y je j
  votre vos nos leur leurs ce cet cette ces c ca cela est es suis sont sommes etes etait ete etre ai as avons avez ont avoir que qu qui quoi quel quelle
  quels quelles dont comment combien quand pourquoi ou pour par sur dans avec sans pas ne n me m te se s si lui moi toi eux faire fais fait faut peut puis
  peux pouvez dois doit devez veux voudrais voulez aimerais est-ce quelque chose tout tous toute plus moins tres bien aussi alors donc mais car comme chez
- entre apres avant pendant depuis svp stp merci bonjour savoir dire va vais aller quelles cest jai puis il y a t on besoin
+ entre apres avant pendant depuis svp stp merci bonjour savoir sais sait savez sache dire dit va vais aller quelles cest jai puis il y a t on besoin
  the a an of to in on at for with from by as my your our their his her its i you he she we they it me him them us is are am was were be been being do does
  did done can could should would will may might must have has had what which who whom whose how when where why this that these those there here and or but
  not no if so than then about into out up down over any some all more most very just please need want get got know tell hello hi thanks like make im dont

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -124,6 +125,17 @@ func TestSkeleton(t *testing.T) {
 	for latin, arabic := range map[string]string{"wach": "واش", "5edma": "خدمة", "lkhedma": "الخدمة", "ch7al": "شحال", "lwra9": "الوراق", "3afak": "عافاك", "7anout": "حانوت", "ghadi": "غادي"} {
 		if a, b := skeleton(Fold(latin)), skeleton(Fold(arabic)); a != b {
 			t.Errorf("%s is %q, %s is %q", latin, a, arabic, b)
+		}
+	}
+}
+
+// TestRadicals finds the same consonants in the forms of a word.
+func TestRadicals(t *testing.T) {
+	for words, want := range map[string]string{"خدمة الخدمات وخدمتهم": "xdm", "طلب الطلبات بطلبي": "tlb", "السفارة والسفارات سفارتكم": "fr", "تجديد نجدد أجدد تجديدها": "jd"} {
+		for _, w := range strings.Fields(words) {
+			if got := radicals(Fold(w)); got != want {
+				t.Errorf("%s: %s, want %s", w, got, want)
+			}
 		}
 	}
 }

@@ -22,10 +22,11 @@ const (
 	foreignDropout = 0.2 // likewise of a question that is none of ours
 	guardEpochs    = 15
 	guardConstant  = 0.3
-	allClasses     = 600 // up to so many entries a step compares with all, else with a sample
-	sampled        = 256 // entries in the sample
-	nearNets       = 3   // of the nets in whose layers phrasings are compared
-	roomForNets    = 40 << 20
+	allClasses     = 600  // up to so many entries a step compares with all, else with a sample
+	sampled        = 256  // entries in the sample
+	nearNets       = 3    // of the nets in whose layers phrasings are compared
+	leastShare     = 1e-4 // of a softmax, from which it counts
+	roomForNets    = 36 << 20
 )
 
 // A vector is a text as the models see it.
@@ -145,13 +146,32 @@ func (m *model) train(ctx context.Context, ix *Index, examples []example) error 
 	return ctx.Err()
 }
 
-// choose numbers the features that the models see: all that a phrasing has, and the stems of bodies.
+// choose numbers the features that the models see: all that a phrasing has, and the stems of bodies. Where that is more
+// than there is room for, character sequences and pairs that one phrasing alone has are left out: half of all.
 func (m *model) choose(ix *Index) {
+	m.pick(ix, 1)
+	if m.affords() < modelCount {
+		m.pick(ix, 2)
+	}
+}
+
+// pick numbers them, characters and pairs if so many phrasings have them.
+func (m *model) pick(ix *Index, least int) {
+	having := make([]int, len(ix.rarity))
+	for _, p := range ix.phrases {
+		for _, f := range p.bag.f {
+			having[f]++
+		}
+	}
 	m.number = make([]int32, len(ix.rarity))
 	n := int32(0)
 	for f := range m.number {
 		m.number[f] = -1
-		if ix.inPhrase[f] || ix.vocab.fam[f] == famStem {
+		k := ix.vocab.fam[f]
+		if (k == famChar || k == famPair) && having[f] < least {
+			continue
+		}
+		if ix.inPhrase[f] || k == famStem {
 			m.number[f] = n
 			n++
 		}
@@ -544,8 +564,15 @@ func (m *model) judge(ix *Index, asked question, s *scratch) {
 		standardise(part)
 		axpy(1, part, sum[1])
 	}
+	odds := part
 	for i := range s.rank {
 		s.rank[i].logit = sum[0][i] / float32(len(m.nets))
+		odds[i] = s.rank[i].logit
+	}
+	softmax(odds)
+	for i := range s.rank {
+		s.rank[i].share = odds[i]
+		s.rank[i].score += evidenceWeights[evOdds] * logOf(odds[i]+leastShare)
 	}
 	for k := range sum {
 		standardise(sum[k])
@@ -554,6 +581,9 @@ func (m *model) judge(ix *Index, asked question, s *scratch) {
 		}
 	}
 }
+
+// logOf is the natural logarithm, rounded so that it is the same on every machine.
+func logOf(x float32) float32 { return rounded(math.Log(float64(x))) }
 
 // best3 is the mean likeness of an entry's three phrasings nearest to h.
 func best3(phrases []int32, h, near []float32) float32 {

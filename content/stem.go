@@ -66,15 +66,15 @@ func skeleton(w string) string {
 		}
 	}
 	if isArabic(w) {
-		if rest, ok := strings.CutPrefix(w, "ال"); ok {
-			w = rest
-		}
-		for _, r := range w {
+		for _, r := range bareArabic(w) {
 			if c, ok := arabicSkeleton[r]; ok {
 				put(c)
 			}
 		}
 	} else {
+		if rest, ok := strings.CutSuffix(w, "k"); ok && len(rest) >= 4 { // the pronoun, as from an Arabic word
+			w = rest
+		}
 		for i := 0; i < len(w); i++ {
 			c := w[i]
 			next := byte(0)
@@ -111,6 +111,59 @@ func skeleton(w string) string {
 		return ""
 	}
 	return string(s)
+}
+
+// What is written together with an Arabic word, the longest first: before it conjunction, preposition and article, after
+// it pronouns and the endings of gender and number. formPrefixes are the letters that verbs and nouns put before a root.
+var (
+	arabicPrefixes = strings.Fields("وبال وكال وفال فبال وال بال كال فال ولل فلل لل ال")
+	arabicSuffixes = strings.Fields("ناهم كما هما تما كمو تها تهم تكم تنا ها هم هن كم كن نا ني ان ات ون ين يه يا ه ي ك")
+	formPrefixes   = strings.Fields("است مست وا و ف ب ل س ا ي ت ن ك م")
+)
+
+// bareArabic takes the article with what precedes it and two endings off a word, where three letters remain.
+func bareArabic(w string) string {
+	w = cutPrefix(w, arabicPrefixes)
+	for range 2 {
+		for _, s := range arabicSuffixes {
+			if rest, ok := strings.CutSuffix(w, s); ok && len(rest) >= 3*2 {
+				w = rest
+				break
+			}
+		}
+	}
+	return w
+}
+
+func cutPrefix(w string, prefixes []string) string {
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(w, p); ok && len(rest) >= 3*2 {
+			return rest
+		}
+	}
+	return w
+}
+
+// radicals are the consonants of an Arabic word without two letters of its form either: mostly what is left of its root,
+// though a root that begins like a form may lose a letter, alike in all its words that do. Empty: too little would remain.
+func radicals(w string) string {
+	return consonants(cutPrefix(cutPrefix(bareArabic(w), formPrefixes), formPrefixes))
+}
+
+// consonants writes a bare Arabic word by its consonants.
+func consonants(w string) string {
+	var out [24]byte
+	n := 0
+	for _, r := range w {
+		if c, ok := arabicSkeleton[r]; ok && n < len(out) && (n == 0 || out[n-1] != c) {
+			out[n] = c
+			n++
+		}
+	}
+	if n < 2 {
+		return ""
+	}
+	return string(out[:n])
 }
 
 var arabicSkeleton = map[rune]byte{'ب': 'b', 'ت': 't', 'ث': 't', 'ج': 'j', 'ح': 'h', 'خ': 'x', 'د': 'd', 'ذ': 'd', 'ر': 'r', 'ز': 'z', 'س': 's',

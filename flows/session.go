@@ -47,6 +47,11 @@ const (
 	Contact  Kind = "contact"
 	Sticker  Kind = "sticker"
 	Other    Kind = "other" // anything else a channel can carry
+
+	Reaction Kind = "reaction" // an emoji under a message; Text is the emoji
+	Once     Kind = "once"     // something to be seen once, which is not kept
+	Call     Kind = "call"     // somebody called instead of writing
+	Unread   Kind = "unread"   // a message that arrived and could not be read
 )
 
 // Kept reports whether what a person sends of this kind is worth keeping for an officer.
@@ -64,6 +69,7 @@ type Input struct {
 	Lat    float64 `json:"lat,omitempty"` // of a Location, degrees
 	Lon    float64 `json:"lon,omitempty"`
 	Event  string  `json:"event,omitempty"`  // one of the Event constants; never from a person
+	Quote  string  `json:"quote,omitempty"`  // the words of the message that this one answers, where the channel says so
 	Edited bool    `json:"edited,omitempty"` // the person changed an earlier message: kept, never taken for a new answer
 
 	Slots map[string]string `json:"slots,omitempty"` // facts that come with an event: officer, office, reference, state …

@@ -121,6 +121,8 @@ func (t *step) person() {
 		t.s.State = "menu"
 	}
 	switch {
+	case t.in.Kind == Reaction:
+		t.reaction(first)
 	case t.in.Edited:
 		t.edited(first)
 	case first:
@@ -244,6 +246,16 @@ func (t *step) attachment() {
 		t.repeat()
 		return
 	}
+	if t.in.Kind == Once || t.in.Kind == Call || t.in.Kind == Unread { // the person thinks that it arrived
+		if t.open() {
+			t.relay()
+		}
+		t.say("unkept."+string(t.in.Kind), nil, nil)
+		if !t.at("handoff", "live") {
+			t.repeat()
+		}
+		return
+	}
 	if t.read(func(r Read) string { return r.hear(t) }) {
 		return
 	}
@@ -272,6 +284,21 @@ func (t *step) keep() {
 			t.relay()
 		}
 		t.say("kept."+string(t.in.Kind), nil, nil)
+	}
+}
+
+// reaction receives an emoji under a message. It answers where it names a choice, an officer sees it where one is there;
+// else it is a nod, to which nothing is said.
+func (t *step) reaction(first bool) {
+	if first || !t.b.has(t.s.Flow, t.s.State) {
+		return
+	}
+	if t.at("handoff", "live") {
+		t.relay()
+		return
+	}
+	if id, ok := t.b.lib.Match(t.in.Text, t.s.Options); ok {
+		t.press(id)
 	}
 }
 
@@ -437,7 +464,7 @@ func (t *step) digress(likely bool) bool {
 		t.asked(AskAnswered, found.Hits[0].ID)
 		t.tellAnswer(found.Hits[0].ID, nil)
 		t.repeatAfter()
-	case found.Verdict == content.Maybe && (likely || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
+	case found.Verdict == content.Maybe && (likely && found.Hits[0].Score >= likelyQuestion || asks(t.in.Text)) && len(strings.Fields(t.in.Text)) > 2:
 		t.keepQuestion(t.in.Text)
 		t.asked(AskOffered, "")
 		var choices []content.Option
@@ -664,6 +691,9 @@ func recognise(text string) (content.Lang, bool) {
 		return "", false
 	}
 	tag, confidence := content.Identify(text)
+	if arabic := tag == "ar" || tag == "ary"; arabic && confidence < sureOfLanguage && confidence >= maybeLanguage/2 {
+		return content.Arabic, true // one of the two: who speaks Darija reads Arabic
+	}
 	return langOf(tag), tag != "" && confidence >= sureOfLanguage
 }
 
@@ -679,6 +709,10 @@ func langOf(tag string) content.Lang {
 	}
 	return content.French
 }
+
+// likelyQuestion is the score from which words that do not answer ours are met with candidates, though no question mark is
+// there: "je sais pas" is no question.
+const likelyQuestion = 0.6
 
 // sureOfLanguage is the confidence from which a recognised language is taken without asking, maybeLanguage that from which
 // it is offered.

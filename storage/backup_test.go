@@ -98,7 +98,7 @@ func TestBackupWhileMessagesArrive(t *testing.T) {
 	}
 }
 
-var number = regexp.MustCompile(`mot secret (\d+)$`)
+var numbered = regexp.MustCompile(`mot secret (\d+)$`)
 
 // unbroken checks that the lines of each person are numbered without a gap, each line handled or still to be.
 func unbroken(t *testing.T, s *storage.Store) {
@@ -110,7 +110,7 @@ func unbroken(t *testing.T, s *storage.Store) {
 		}
 		next := p
 		for _, l := range lines {
-			if m := number.FindStringSubmatch(l.Text); l.Author == bot.ByPerson && m != nil {
+			if m := numbered.FindStringSubmatch(l.Text); l.Author == bot.ByPerson && m != nil {
 				if m[1] != fmt.Sprint(next) {
 					t.Fatalf("person %d: line %s follows where %d was due", p, m[1], next)
 				}

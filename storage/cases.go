@@ -20,7 +20,7 @@ import (
 // caseColumns are what scanCase reads.
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
-	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, true), coalesce(k.conversation, 0)`
+	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -38,7 +38,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var answers, last, comment, wrapped []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
@@ -140,12 +140,19 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
-	lines, err := s.lines(ctx, k.aead, k.person, `m.case_id = $1`, id)
+	lines, err := s.lines(ctx, k.aead, k.person, ofCase, id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
+	for i := range lines {
+		lines[i].Case = id
+	}
 	return &k.Case, lines, nil
 }
+
+// ofCase selects the lines m of case $1: its own, and what was said before it was opened.
+const ofCase = `m.conversation = (select conversation from cases where id = $1) and (m.case_id = $1
+	or m.case_id is null and m.id > (select lines_after from cases where id = $1) and m.id <= (select lines_upto from cases where id = $1))`
 
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
@@ -155,7 +162,8 @@ const maxLines = 1000
 func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
 	rows, err := s.pool.Query(ctx, `
 		select * from (
-			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body, coalesce(m.status, ''), m.why, coalesce(m.case_id, 0),
+			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body,
+			       case when m.status = 'waiting' and not exists (select 1 from outbox w where w.message = m.id) then 'sent' else coalesce(m.status, '') end, m.why, coalesce(m.case_id, 0), m.deleted,
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
 			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...)
@@ -170,7 +178,7 @@ func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where s
 		var mime, state *string
 		var size *int64
 		var length *int
-		if err := rows.Scan(&l.ID, &l.At, &l.Author, &l.Name, &l.Kind, &words, &l.Status, &l.Why, &l.Case, &mime, &size, &length, &name, &state); err != nil {
+		if err := rows.Scan(&l.ID, &l.At, &l.Author, &l.Name, &l.Kind, &words, &l.Status, &l.Why, &l.Case, &l.Deleted, &mime, &size, &length, &name, &state); err != nil {
 			return nil, err
 		}
 		if state != nil {
@@ -194,7 +202,10 @@ func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where s
 			l.Name = b.Name
 		}
 		if b.Input != nil {
-			l.Text, l.Choice, l.Lat, l.Lon, l.Edited = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited
+			l.Text, l.Choice, l.Lat, l.Lon, l.Edited, l.Quote = b.Input.Text, b.Input.Choice, b.Input.Lat, b.Input.Lon, b.Input.Edited, b.Input.Quote
+		}
+		if l.Deleted { // nobody reads it any more
+			l = bot.Line{ID: l.ID, At: l.At, Author: l.Author, Kind: l.Kind, Case: l.Case, Deleted: true}
 		}
 		list = append(list, l)
 	}
@@ -230,7 +241,7 @@ func (s *Store) Attachment(ctx context.Context, p bot.Peer, line int64) (*bot.Me
 	if err != nil {
 		return nil, err
 	}
-	return s.file1(ctx, k.aead, k.person, `m.id = $1 and m.conversation = $2 and m.author in ('person', 'bot', 'officer')`, line, k.id)
+	return s.file1(ctx, k.aead, k.person, `m.id = $1 and m.conversation = $2 and not m.deleted and m.author in ('person', 'bot', 'officer')`, line, k.id)
 }
 
 // Media implements bot.Cases.
@@ -248,7 +259,7 @@ func (s *Store) Media(ctx context.Context, caseID, line int64) (*bot.Media, erro
 	if err != nil {
 		return nil, err
 	}
-	return s.file1(ctx, aead, person, `m.id = $1 and m.case_id = $2`, line, caseID)
+	return s.file1(ctx, aead, person, `m.id = $2 and not m.deleted and `+ofCase, caseID, line)
 }
 
 // file1 reads one file, with its bytes if they are at hand.
@@ -324,13 +335,16 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 // queueChange writes a changed case and what comes with it.
 func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *news) error {
 	now := s.now()
-	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10 where id = $1`,
-		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread)
+	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11 where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure)
 	if k.aead == nil {
 		if len(work.Messages) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
 		}
 		return nil
+	}
+	if k.conversation == 0 && len(work.Messages)+len(work.Entries) > 0 {
+		return fmt.Errorf("%w: the case has no conversation; nothing can be sent", bot.ErrInvalid)
 	}
 	b.Queue(`update conversations set open_case = `+newestOpen+` where id = $1 and open_case is distinct from `+newestOpen, k.conversation)
 	for _, l := range work.Lines {
@@ -338,10 +352,10 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		if err != nil {
 			return err
 		}
-		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, k.conversation, k.ID, l.Author, sealed, now)
+		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, null(k.conversation), k.ID, l.Author, sealed, now)
 	}
 	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now); err != nil {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
 			return err
 		}
 		told.add(bot.TopicOutbox(k.Channel))

@@ -74,6 +74,7 @@ func (o *operator) until(sql string) {
 // TestCrashBetween cuts the connection, or the whole process, in the middle of each boundary. What was in hand is as if
 // it had not begun, and it is done by whoever comes next.
 func TestCrashBetween(t *testing.T) {
+	t.Run("ABC", crashAnswer)
 	t.Run("A", crashReceive)
 	t.Run("B", crashTurn)
 	t.Run("C", crashDeliver)
@@ -84,9 +85,9 @@ func TestCrashBetween(t *testing.T) {
 // crashReceive cuts the connection while the entry waits for its conversation's lock.
 func crashReceive(t *testing.T) {
 	db, _ := storagetest.Env(t)
-	s, o := storagetest.Open(t, storage.Options{DatabaseURL: db}), operate(t, db)
+	s, o, holder := storagetest.Open(t, storage.Options{DatabaseURL: db}), operate(t, db), operate(t, db)
 	receive(t, s, entry("7", 1, "un"))
-	o.exec(`begin; select 1 from conversations for update`)
+	holder.exec(`begin; select 1 from conversations for update`)
 	failed := make(chan error)
 	go func() {
 		_, err := s.Receive(t.Context(), entry("7", 2, "deux"))
@@ -97,7 +98,7 @@ func crashReceive(t *testing.T) {
 	if err := <-failed; err == nil {
 		t.Error("an entry whose connection was cut was acknowledged")
 	}
-	o.exec(`rollback`)
+	holder.exec(`rollback`)
 	if n := o.count(`select count(*) from messages`); n != 1 {
 		t.Errorf("%d entries are filed", n)
 	}
@@ -105,6 +106,59 @@ func crashReceive(t *testing.T) {
 	again(t, func() (err error) { fresh, err = s.Receive(t.Context(), entry("7", 2, "deux")); return err })
 	if !fresh || o.count(`select count(*) from inbox`) != 2 {
 		t.Error("the entry is not filed when it comes again")
+	}
+}
+
+// crashAnswer ends the process between the commit of an entry with its turn and the send of what it says: that goes out
+// when the lease is over, as the same message, in order. An entry whose commit was cut is not acknowledged and not kept.
+func crashAnswer(t *testing.T) {
+	db, _ := storagetest.Env(t)
+	at := &clock{time.Now()}
+	a := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
+	b := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
+	o, holder := operate(t, db), operate(t, db)
+	receive(t, b, entry("8", 1, "autre"))
+	drain(t, b, echo)
+	holder.exec(`begin; lock table messages in exclusive mode`)
+	failed := make(chan error)
+	go func() {
+		_, _, err := a.Answer(t.Context(), entry("8", 2, "coupé"), echo)
+		failed <- err
+	}()
+	o.until(`exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+	o.kill(`wait_event_type = 'Lock'`)
+	if err := <-failed; err == nil {
+		t.Error("an entry whose connection was cut was acknowledged")
+	}
+	holder.exec(`rollback`)
+	if n := o.count(`select count(*) from messages where author = 'person'`); n != 1 {
+		t.Errorf("%d entries are filed", n)
+	}
+	sendAll(t, b, bot.Telegram)
+	var fresh bool
+	var deliver bot.Deliver
+	again(t, func() (err error) {
+		fresh, deliver, err = a.Answer(t.Context(), entry("7", 1, "un"), echo)
+		return err
+	})
+	if !fresh || deliver == nil {
+		t.Fatal("the entry was not answered")
+	}
+	a.Close()
+	lines, err := b.Transcript(t.Context(), bot.Peer{Channel: bot.Telegram, ID: "7"}, 0)
+	if err != nil || len(lines) != 3 || lines[1].Status != bot.Waiting {
+		t.Fatal(lines, err)
+	}
+	if sent := sendAll(t, b, bot.Telegram); len(sent) != 0 {
+		t.Errorf("%+v went out while the lease lasted", sent)
+	}
+	at.Time = at.Add(61 * time.Second)
+	sent := sendAll(t, b, bot.Telegram)
+	if len(sent) != 2 || sent[0].ID != lines[1].ID || sent[1].ID != lines[2].ID || sent[0].Attempt != 1 || sent[0].Text != "1 un" || sent[1].Text != "2 un" {
+		t.Errorf("after the lease %+v went out", sent)
+	}
+	if fresh, deliver, err := b.Answer(t.Context(), entry("7", 1, "un"), echo); fresh || deliver != nil || err != nil {
+		t.Errorf("sent again by the network: fresh %v, %v", fresh, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,14 +18,15 @@ type farewell struct {
 }
 
 // queueFarewell writes the messages of a turn that forgets, so that they outlive the key.
-func (s *Store) queueFarewell(b *pgx.Batch, h *hand, t bot.Turn, now time.Time) error {
+func (s *Store) queueFarewell(b *pgx.Batch, h *hand, t bot.Turn, now time.Time, born *birth) error {
 	for _, m := range t.Send {
 		sealed, err := seal(s.vault.office, "farewell", 0, farewell{h.entry.Peer.ID, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices}})
 		if err != nil {
 			return err
 		}
 		b.Queue(`with m as (insert into messages (conversation, author, status, at) values ($1, 'bot', 'waiting', $2) returning id)
-			insert into outbox (message, conversation, channel, due, farewell) select id, $1, $3, $2, $4 from m`, h.id, now, h.entry.Peer.Channel, sealed)
+			insert into outbox (message, conversation, channel, due, farewell, attempts) select id, $1, $3, $5, $4, $6 from m returning message`,
+			h.id, now, h.entry.Peer.Channel, sealed, born.due, born.attempts()).QueryRow(born.is)
 	}
 	return nil
 }
@@ -57,12 +57,12 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	for _, k := range cases {
 		told.add(bot.TopicCase(k.ID), bot.TopicOffice(k.Office))
 	}
+	b.Queue(`delete from aliases where conversation = $1`, conversation)
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
-	b.Queue(`delete from outbox where conversation = $1 and farewell is null`, conversation)
 	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
 	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and m.conversation = $1`, conversation)
-	b.Queue(`update messages m set body = null, external = '',
-		status = case when status = 'waiting' and not exists (select 1 from outbox o where o.message = m.id) then 'failed' else status end
+	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message)
+		update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
 		where conversation = $1`, conversation)
 	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
@@ -75,14 +75,12 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 
 // Forget implements bot.Journal.
 func (s *Store) Forget(ctx context.Context, p bot.Peer) error {
-	var id, person int64
-	hash := s.vault.hash("peer", string(p.Channel)+":"+p.ID)
-	err := s.pool.QueryRow(ctx, `select id, person from conversations where channel = $1 and peer_hash = $2`, p.Channel, hash).Scan(&id, &person)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return bot.ErrNotFound
+	if p.Channel == bot.Imported {
+		return s.forgetImported(ctx, p.ID)
 	}
+	k, err := s.existing(ctx, p)
 	if err == nil {
-		_, err = s.forget(ctx, id, person, nil)
+		_, err = s.forget(ctx, k.id, k.person, nil)
 	}
 	s.dropPeer(p)
 	return err
@@ -123,14 +121,14 @@ type Retention struct {
 
 // DefaultRetention is what people are told when they are asked for their consent.
 func DefaultRetention() Retention {
-	return Retention{Silent: 30 * 24 * time.Hour, Closed: 365 * 24 * time.Hour, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
+	return Retention{Silent: 30 * 24 * time.Hour, Closed: bot.KeptClosed, Fleeting: 10 * time.Minute, Refused: 24 * time.Hour}
 }
 
 // Purge applies the retention rules and tells how many people were forgotten. Questions, which are apart from who asked
 // them, lose their words after a year and a month. The console's log-ins that have expired go too.
 func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	now := s.now()
-	if _, err := s.pool.Exec(ctx, `update messages set body = null where id in (
+	if _, err := s.pool.Exec(ctx, `update messages set body = null, fleeting = false where id in (
 		select m.id from messages m where m.fleeting and m.body is not null and m.at < $1
 		and not exists (select 1 from outbox o where o.message = m.id) for no key update skip locked)`, now.Add(-r.Fleeting)); err != nil {
 		return 0, fmt.Errorf("purge words that are not to be kept: %w", err)
@@ -139,6 +137,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 		return 0, fmt.Errorf("purge log-ins: %w", err)
 	}
 	if err := s.purgeQuestions(ctx, now); err != nil {
+		return 0, err
+	}
+	if err := s.purgeImports(ctx, now); err != nil {
 		return 0, err
 	}
 	if err := s.purgeCases(ctx, now.Add(-r.Closed)); err != nil {
@@ -193,16 +194,24 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("find cases to be erased: %w", err)
 	}
 	for _, id := range due {
+		k, err := s.scanCase(s.pool.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
+		if err != nil {
+			return fmt.Errorf("erase case %d: %w", id, err)
+		}
 		b := &pgx.Batch{}
 		b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
+		queueTally(b, id, k.Answers, before)
 		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
-		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true
+		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, erased = true
 			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
-		const of = `from messages m join cases k on k.id = m.case_id and k.erased where m.case_id = $1`
+		// Who has no conversation, and no other case, is not known by anything any more.
+		b.Queue(`update people p set wrapped = null, erased_at = $2 where p.id = $1 and p.wrapped is not null
+			and not exists (select 1 from conversations c where c.person = p.id) and not exists (select 1 from cases c where c.person = p.id and not c.erased)`, k.person, s.now())
+		const of = `from messages m where (select erased from cases where id = $1) and ` + ofCase
 		b.Queue(`delete from media_wanted where message in (select m.id `+of+`)`, id)
 		b.Queue(`update media set state = 'erased', data = null, name = null where message in (select m.id `+of+`)`, id)
-		b.Queue(`delete from outbox where message in (select m.id `+of+`)`, id)
-		b.Queue(`update messages set body = null, status = case when status = 'waiting' then 'failed' else status end where id in (select m.id `+of+`)`, id)
+		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)
+			update messages set body = null, status = case when id in (select message from o) then 'failed' else status end where id in (select m.id `+of+`)`, id)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return fmt.Errorf("erase case %d: %w", id, err)
 		}

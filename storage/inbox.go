@@ -28,26 +28,41 @@ type body struct {
 // rememberedPeers bounds the memory of conversations.
 const rememberedPeers = 20000
 
-// conversation finds a peer's conversation, or makes it with a person and a key of their own.
-func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
+// conversation finds a peer's conversation, or makes it with a person and a key of their own. What is known under the
+// alias, if one is given, becomes the peer's.
+func (s *Store) conversation(ctx context.Context, p bot.Peer, alias string) (known, error) {
 	if p.ID == "" || p.Channel == "" {
 		return known{}, fmt.Errorf("%w: a peer has a channel and an id", bot.ErrInvalid)
 	}
 	hash := s.vault.hash("peer", string(p.Channel)+":"+p.ID)
+	var other []byte
+	if alias != "" && alias != p.ID {
+		other = s.vault.hash("peer", string(p.Channel)+":"+alias)
+	}
 	s.mu.Lock()
 	k, ok := s.peers[string(hash)]
 	s.mu.Unlock()
-	if ok {
+	if ok && k.same(other) {
 		return k, nil
+	}
+	if other != nil {
+		if err := s.adopt(ctx, p, hash, other); err != nil {
+			return known{}, err
+		}
 	}
 	k, err := s.lookup(ctx, p.Channel, hash)
 	if errors.Is(err, pgx.ErrNoRows) {
-		if err = s.makeConversation(ctx, p, hash); err == nil {
-			k, err = s.lookup(ctx, p.Channel, hash)
+		if k, err = s.makeConversation(ctx, p, hash); err == nil && other != nil {
+			if err = s.adopt(ctx, p, hash, other); err == nil {
+				k, err = s.lookup(ctx, p.Channel, hash)
+			}
 		}
 	}
 	if err != nil {
 		return known{}, fmt.Errorf("find a conversation: %w", err)
+	}
+	if other != nil {
+		k.aliases = [][]byte{other}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,10 +73,12 @@ func (s *Store) conversation(ctx context.Context, p bot.Peer) (known, error) {
 	return k, nil
 }
 
+// lookup finds a conversation by the name it bears, or by another one under which it is known.
 func (s *Store) lookup(ctx context.Context, c bot.Channel, hash []byte) (k known, err error) {
 	var wrapped []byte
-	err = s.pool.QueryRow(ctx, `select c.id, c.person, p.wrapped from conversations c join people p on p.id = c.person
-		where c.channel = $1 and c.peer_hash = $2`, c, hash).Scan(&k.id, &k.person, &wrapped)
+	err = s.pool.QueryRow(ctx, `select c.id, c.person, c.peer_hash, p.wrapped from conversations c join people p on p.id = c.person
+		where c.id = coalesce((select id from conversations where channel = $1 and peer_hash = $2), (select conversation from aliases where channel = $1 and alias_hash = $2))`,
+		c, hash).Scan(&k.id, &k.person, &k.hash, &wrapped)
 	if err != nil {
 		return k, err
 	}
@@ -69,34 +86,56 @@ func (s *Store) lookup(ctx context.Context, c bot.Channel, hash []byte) (k known
 	return k, err
 }
 
-func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) error {
-	aead, wrapped, err := s.vault.newKey()
+// makeConversation makes a peer's conversation, unless another process is faster: then its person counts, and ours is
+// taken back.
+func (s *Store) makeConversation(ctx context.Context, p bot.Peer, hash []byte) (k known, err error) {
+	if k.person, err = s.nextPerson(ctx); err != nil {
+		return k, err
+	}
+	var wrapped []byte
+	if k.aead, wrapped, err = s.vault.newKey(); err != nil {
+		return k, err
+	}
+	sealed, err := seal(k.aead, "peer", k.person, []byte(p.ID))
 	if err != nil {
-		return err
+		return k, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var person int64
-		if err := tx.QueryRow(ctx, `insert into people (wrapped) values ($1) returning id`, wrapped).Scan(&person); err != nil {
-			return err
+	err = s.pool.QueryRow(ctx, `with p as (insert into people (id, wrapped) overriding system value values ($1, $2) returning id)
+		insert into conversations (person, channel, peer_hash, peer, seen_at) select p.id, $3, $4, $5, $6 from p
+		on conflict (channel, peer_hash) do nothing returning id`, k.person, wrapped, p.Channel, hash, sealed, s.now()).Scan(&k.id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if _, err := s.pool.Exec(ctx, `delete from people where id = $1`, k.person); err != nil {
+			return k, err
 		}
-		sealed, err := seal(aead, "peer", person, []byte(p.ID))
-		if err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `insert into conversations (person, channel, peer_hash, peer, seen_at) values ($1, $2, $3, $4, $5)
-			on conflict (channel, peer_hash) do nothing`, person, p.Channel, hash, sealed, s.now())
-		if err == nil && tag.RowsAffected() == 0 {
-			return errTaken // another process was faster: its person counts, ours never was
-		}
-		return err
-	})
-	if errors.Is(err, errTaken) {
-		return nil
+		return s.lookup(ctx, p.Channel, hash)
 	}
-	return err
+	if err == nil {
+		k.hash = hash
+		s.vault.remember(k.person, k.aead)
+	}
+	return k, err
 }
 
-var errTaken = errors.New("taken")
+// peopleAtOnce is how many ids of people are drawn at once: what is sealed names its person, and so is made knowing the id.
+const peopleAtOnce = 32
+
+// nextPerson is an id for a new person.
+func (s *Store) nextPerson(ctx context.Context) (int64, error) {
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	if len(s.people) == 0 {
+		rows, err := s.pool.Query(ctx, `select nextval(pg_get_serial_sequence('people', 'id')) from generate_series(1, $1)`, peopleAtOnce)
+		if err != nil {
+			return 0, err
+		}
+		if s.people, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+			return 0, err
+		}
+	}
+	id := s.people[0]
+	s.people = s.people[1:]
+	return id, nil
+}
 
 // dropPeer forgets what is remembered of a peer.
 func (s *Store) dropPeer(p bot.Peer) {
@@ -108,18 +147,19 @@ func (s *Store) dropPeer(p bot.Peer) {
 
 // Receive implements bot.Journal: boundary A.
 func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error) {
-	if e.Key == "" || len(e.Key) > 200 {
-		return false, fmt.Errorf("%w: an entry has a key of at most 200 bytes", bot.ErrInvalid)
-	}
-	if e.Input.At.IsZero() {
-		e.Input.At = s.now()
+	if err := s.check(&e); err != nil {
+		return false, err
 	}
 	for range 3 {
-		k, err := s.conversation(ctx, e.Peer)
+		k, err := s.conversation(ctx, e.Peer, e.Alias)
 		if err != nil {
 			return false, err
 		}
-		fresh, err = s.file(ctx, k, e)
+		if e.Deletes != "" {
+			fresh, err = s.takeBack(ctx, k, e.Deletes)
+		} else {
+			fresh, err = s.fileInGroup(ctx, k, e)
+		}
 		if errors.Is(err, errErased) { // forgotten since: who writes now is somebody new
 			s.dropPeer(e.Peer)
 			continue
@@ -136,6 +176,28 @@ func (s *Store) Receive(ctx context.Context, e bot.Entry) (fresh bool, err error
 		return fresh, nil
 	}
 	return false, errors.New("receive: the conversation is being erased")
+}
+
+// fileInGroup files an entry with those that arrive at the same moment, or alone where it is more than words for now.
+func (s *Store) fileInGroup(ctx context.Context, k known, e bot.Entry) (fresh bool, err error) {
+	if e.Media != nil || !e.Due.IsZero() || e.Input.Event != "" {
+		return s.file(ctx, k, e)
+	}
+	release, err := s.slots.take(ctx, k.id)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	a := newArrival(k, e)
+	if a.words, err = seal(k.aead, "line", k.person, body{Input: &e.Input}); err != nil {
+		return false, err
+	}
+	s.line.add(&work{arrival: a}, true)
+	a.done.Wait()
+	if a.passed {
+		return s.file(ctx, k, e)
+	}
+	return a.fresh, a.err
 }
 
 // seenEvery is how exactly it is known when a person last wrote: a row that is not written does not grow old.
@@ -162,12 +224,11 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	if due.IsZero() {
 		due = now
 	}
-	hash := s.vault.hash("peer", string(e.Peer.Channel)+":"+e.Peer.ID)
 	sealed, err := seal(k.aead, "line", k.person, body{Input: &e.Input})
 	if err != nil {
 		return false, err
 	}
-	sql, args := fileEntry, []any{k.id, hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
+	sql, args := fileEntry, []any{k.id, k.hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
 	if e.Media != nil {
 		more, err := mediaArgs(k, e)
 		if err != nil {
@@ -176,7 +237,7 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 		sql, args = sql+fileMedia, append(args, more...)
 	}
 	b := &pgx.Batch{}
-	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, hash).QueryRow(func(row pgx.Row) error {
+	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, k.hash).QueryRow(func(row pgx.Row) error {
 		var n int
 		err := row.Scan(&n)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -202,6 +263,33 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	// A batch outside a transaction is one by itself.
 	err = s.pool.SendBatch(ctx, b).Close()
 	return fresh && err == nil, err
+}
+
+// takeBack marks a line that the person has taken back. What it said stays sealed until the retention rules erase it, and
+// is not shown. An entry that was not handled yet is handled: the person may take back what they do not want others to
+// find on their telephone.
+func (s *Store) takeBack(ctx context.Context, k known, key string) (done bool, err error) {
+	var caseID *int64
+	err = s.pool.QueryRow(ctx, `update messages set deleted = true where conversation = $1 and key = $2 and author = 'person' and not deleted
+		returning coalesce(case_id, (select open_case from conversations where id = $1))`, k.id, key).Scan(&caseID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if caseID != nil {
+		var told news
+		told.add(bot.TopicCase(*caseID))
+		b := &pgx.Batch{}
+		b.Queue(`update cases set last = null where id = $1`, *caseID) // it may be what the queue shows of the case
+		told.queue(b)
+		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+			return true, err
+		}
+		s.hub.poke(told...)
+	}
+	return true, nil
 }
 
 // authorOf is who a filed entry is by: what was told to the dialogue is no line of the person's.

@@ -33,7 +33,8 @@ type modelPeer struct {
 	outbox  []modelMessage
 	before  []modelMessage // the farewells to who they were before they were forgotten, each the head of its own
 	counted int
-	lines   int // of the person, the bot and officers, as in the transcript
+	by      *storage.Store // that answered last
+	lines   int            // of the person, the bot and officers, as in the transcript
 }
 
 type modelEntry struct {
@@ -62,8 +63,10 @@ func TestJournalIsItsModel(t *testing.T) {
 			for range 250 {
 				s := stores[m.rng.IntN(2)]
 				switch n := m.rng.IntN(20); {
-				case n < 7:
+				case n < 4:
 					m.receive(s)
+				case n < 8:
+					m.atOnce(s)
 				case n < 12:
 					m.turn(s)
 				case n < 18:
@@ -102,6 +105,53 @@ func (m *model) receive(s *storage.Store) {
 		p.filed[e.Key] = true
 		p.lines++
 		p.inbox = append(p.inbox, modelEntry{e.Key, e.Input.Text, m.at.Time})
+	}
+}
+
+// atOnce is an entry that is answered as it arrives, if nothing of its conversation is due.
+func (m *model) atOnce(s *storage.Store) {
+	id, n := fmt.Sprint("p", m.rng.IntN(4)), m.rng.IntN(400)
+	e := entry(id, n, fmt.Sprint("w", n))
+	p := m.peer(id)
+	due, waiting := p.head(m.at.Time) >= 0, len(p.outbox) > 0
+	was, stale := !p.filed[e.Key], false
+	m.say("at once %s %s", id, e.Key)
+	fresh, deliver, err := s.Answer(m.t.Context(), e, func(sess flows.Session, _ bot.Entry) bot.Turn {
+		if !was || due {
+			return bot.Turn{Session: flows.Session{Misses: -1}, Send: []bot.Message{{Text: "never"}}}
+		}
+		if sess.Misses != p.counted { // the other store's last copy is still under way: what is said now must not count
+			if stale = true; p.by == s {
+				m.t.Errorf("answer to %s with %d counted; the model has %d", id, sess.Misses, p.counted)
+			}
+			return bot.Turn{Session: flows.Session{Misses: -1}, Send: []bot.Message{{Text: "never"}}}
+		}
+		p.by = s
+		p.filed[e.Key] = true
+		p.lines++
+		p.counted++
+		sess.Misses++
+		return m.answer(p, sess, e)
+	})
+	if err != nil || fresh != was {
+		m.t.Errorf("fresh %v, %v", fresh, err)
+	}
+	if fresh && (due || stale) {
+		p.filed[e.Key] = true
+		p.lines++
+		p.inbox = append(p.inbox, modelEntry{e.Key, e.Input.Text, m.at.Time})
+	}
+	if deliver == nil {
+		if fresh && !due && !stale && !waiting && len(p.outbox) > 0 {
+			m.t.Errorf("%+v are not in hand", p.outbox)
+		}
+		return
+	}
+	if !fresh || due || stale || waiting {
+		m.t.Errorf("something is in hand: fresh %v, due %v, waiting %v", fresh, due, waiting)
+	}
+	if err := deliver(m.t.Context(), func(_ context.Context, msg bot.Message) (string, error) { return m.send(msg) }); err != nil {
+		m.t.Error(err)
 	}
 }
 
@@ -200,24 +250,33 @@ func (m *model) deliver(s *storage.Store) {
 	called := false
 	err := s.Deliver(m.t.Context(), bot.Telegram, func(_ context.Context, msg bot.Message) (string, error) {
 		called = true
-		p := m.peer(msg.Peer.ID)
-		heads := p.heads()
-		i := slices.IndexFunc(heads, func(w *modelMessage) bool { return w.text == msg.Text && !w.due.After(m.at.Time) })
-		if i < 0 {
-			m.t.Errorf("sent %q to %s; the model has %+v and %+v", msg.Text, msg.Peer.ID, p.outbox, p.before)
-			return "x", nil
-		}
-		if m.rng.IntN(4) == 0 {
-			wait := time.Duration(1+m.rng.IntN(50)) * time.Second
-			heads[i].due = m.at.Add(wait)
-			m.say("retry %s %q", msg.Peer.ID, msg.Text)
-			return "", &bot.SendError{After: wait, Err: errors.New("busy")}
-		}
-		m.say("sent %s %q", msg.Peer.ID, msg.Text)
-		sent := func(w modelMessage) bool { return w.text == msg.Text }
-		p.outbox, p.before = slices.DeleteFunc(p.outbox, sent), slices.DeleteFunc(p.before, sent)
-		return "x", nil
+		return m.send(msg)
 	})
+	m.delivered(called, err)
+}
+
+// send is a message that goes out, or not yet, by chance.
+func (m *model) send(msg bot.Message) (string, error) {
+	p := m.peer(msg.Peer.ID)
+	heads := p.heads()
+	i := slices.IndexFunc(heads, func(w *modelMessage) bool { return w.text == msg.Text && !w.due.After(m.at.Time) })
+	if i < 0 {
+		m.t.Errorf("sent %q to %s; the model has %+v and %+v", msg.Text, msg.Peer.ID, p.outbox, p.before)
+		return "x", nil
+	}
+	if m.rng.IntN(4) == 0 {
+		wait := time.Duration(1+m.rng.IntN(50)) * time.Second
+		heads[i].due = m.at.Add(wait)
+		m.say("retry %s %q", msg.Peer.ID, msg.Text)
+		return "", &bot.SendError{After: wait, Err: errors.New("busy")}
+	}
+	m.say("sent %s %q", msg.Peer.ID, msg.Text)
+	sent := func(w modelMessage) bool { return w.text == msg.Text }
+	p.outbox, p.before = slices.DeleteFunc(p.outbox, sent), slices.DeleteFunc(p.before, sent)
+	return "x", nil
+}
+
+func (m *model) delivered(called bool, err error) {
 	if errors.Is(err, bot.ErrIdle) {
 		err = nil
 		for id, p := range m.peers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,62 +31,126 @@ type claim struct {
 	caseID       *int64
 	office       string
 	until        time.Time // the end of the lease
+
+	// Of a message that was born claimed.
+	before *claim        // what goes out before it
+	gone   chan struct{} // closed when its send is over
+	sent   bool          // it went out; set before gone is closed, as is
+	after  string        // the network's id of the message whose choices are shown after it
 }
 
 // Deliver implements bot.Journal: boundary C, claim · send · mark.
 func (s *Store) Deliver(ctx context.Context, c bot.Channel, send func(context.Context, bot.Message) (string, error)) error {
-	cl, err := s.claim(ctx, c)
+	cl, err := s.claim(c)
 	if err != nil || cl == nil {
 		return err
 	}
 	sending, cancel := context.WithTimeout(ctx, lease*3/4)
 	external, sendErr := send(sending, cl.message)
 	cancel()
+	if sendErr == nil {
+		return s.markSent(ctx, cl, external, true)
+	}
 	if err := s.mark(context.WithoutCancel(ctx), cl, external, sendErr); err != nil {
 		return fmt.Errorf("mark message %d: %w", cl.id, err)
 	}
 	return nil
 }
 
+// A wish is for a message to send; several that are made at the same moment are granted by one query.
+type wish struct {
+	claim *claim
+	err   error
+	done  sync.WaitGroup
+}
+
+// maxClaims bounds how many messages are claimed at once.
+const maxClaims = 32
+
 // claim takes the oldest due message that is the head of its conversation's outbox. It is nil, without an error, where
 // the message cannot be read any more and has been dropped.
-func (s *Store) claim(ctx context.Context, c bot.Channel) (*claim, error) {
+func (s *Store) claim(c bot.Channel) (*claim, error) {
+	s.mu.Lock()
+	g := s.wishes[c]
+	if g == nil {
+		g = newGatherer(maxClaims, 0, func(wishes []*wish) { s.grant(c, wishes) })
+		s.wishes[c] = g
+	}
+	s.mu.Unlock()
+	w := &wish{}
+	w.done.Add(1)
+	g.add(w, true)
+	w.done.Wait()
+	return w.claim, w.err
+}
+
+// grant claims as many messages as are wished for, or as there are.
+func (s *Store) grant(c bot.Channel, wishes []*wish) {
+	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+	defer cancel()
+	rows, err := s.claimHeads(ctx, c, len(wishes))
+	for i, w := range wishes {
+		switch {
+		case err != nil:
+			w.err = fmt.Errorf("claim a message: %w", err)
+		case i >= len(rows):
+			w.err = bot.ErrIdle
+		default:
+			w.claim, w.err = s.openClaim(ctx, rows[i])
+		}
+		w.done.Done()
+	}
+}
+
+// A claimRow is a message just claimed and still sealed.
+type claimRow struct {
+	claim                                      *claim
+	wrapped, peer, words, farewell, name, data []byte
+	kind, officer, mime                        *string
+	length                                     *int
+}
+
+// claimHeads claims the oldest due messages, at most n, each the head of its conversation's outbox.
+func (s *Store) claimHeads(ctx context.Context, c bot.Channel, n int) ([]*claimRow, error) {
 	now := s.now()
-	cl := &claim{message: bot.Message{Peer: bot.Peer{Channel: c}}, until: now.Add(lease)}
-	var wrapped, peer, words, farewell, name, data []byte
-	var kind, officer, mime *string
-	var length *int
-	err := s.pool.QueryRow(ctx, `
+	rows, err := s.pool.Query(ctx, `
 		with h as (
 			select o.message from outbox o
 			where o.channel = $1 and o.due <= $2
 			  and not exists (select 1 from outbox p where p.conversation = o.conversation and p.message < o.message)
-			order by o.due, o.message limit 1 for update of o skip locked),
+			order by o.due, o.message limit $4 for update of o skip locked),
 		u as (
 			update outbox o set due = $3, attempts = attempts + 1 from h where o.message = h.message
 			returning o.message, o.conversation, o.attempts, o.farewell)
 		select u.message, u.conversation, u.attempts, u.farewell, c.person, p.wrapped, c.peer, c.keyboard, m.body, m.kind, m.case_id,
 		       f.name, f.data, f.mime, f.seconds, of.name, coalesce(k.office, '')
 		from u join messages m on m.id = u.message join conversations c on c.id = u.conversation join people p on p.id = c.person
-		left join media f on f.message = m.id and f.state = 'ready' left join officers of on of.id = m.officer left join cases k on k.id = m.case_id`,
-		c, now, cl.until).
-		Scan(&cl.id, &cl.conversation, &cl.message.Attempt, &farewell, &cl.person, &wrapped, &peer, &cl.message.Keyboard, &words, &kind, &cl.caseID,
-			&name, &data, &mime, &length, &officer, &cl.office)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, bot.ErrIdle
-	}
+		left join media f on f.message = m.id and f.state = 'ready' left join officers of on of.id = m.officer left join cases k on k.id = m.case_id
+		order by u.message`, c, now, now.Add(lease), n)
 	if err != nil {
-		return nil, fmt.Errorf("claim a message: %w", err)
+		return nil, err
 	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*claimRow, error) {
+		cl := &claim{message: bot.Message{Peer: bot.Peer{Channel: c}}, until: now.Add(lease)}
+		r := &claimRow{claim: cl}
+		return r, row.Scan(&cl.id, &cl.conversation, &cl.message.Attempt, &r.farewell, &cl.person, &r.wrapped, &r.peer, &cl.message.Keyboard, &r.words, &r.kind, &cl.caseID,
+			&r.name, &r.data, &r.mime, &r.length, &r.officer, &cl.office)
+	})
+}
+
+// openClaim opens what was claimed.
+func (s *Store) openClaim(ctx context.Context, r *claimRow) (*claim, error) {
+	cl := r.claim
 	cl.message.ID = cl.id
 	cl.message.Attempt--
-	if farewell != nil {
-		err = s.openFarewell(cl, farewell)
+	var err error
+	if r.farewell != nil {
+		err = s.openFarewell(cl, r.farewell)
 	} else {
-		err = s.openMessage(cl, wrapped, peer, words, kind, name, data, mime, length)
+		err = s.openMessage(cl, r.wrapped, r.peer, r.words, r.kind, r.name, r.data, r.mime, r.length)
 	}
-	if officer != nil {
-		cl.message.Officer = *officer
+	if r.officer != nil {
+		cl.message.Officer = *r.officer
 	}
 	if errors.Is(err, errErased) {
 		_, err = s.pool.Exec(ctx, `delete from outbox where message = $1`, cl.id)
@@ -142,7 +207,6 @@ func (s *Store) mark(ctx context.Context, cl *claim, external string, sendErr er
 			b.Queue(`update conversations set keyboard = '' where id = $1`, cl.conversation)
 		}
 		b.Queue(`delete from outbox where message = $1`, cl.id)
-		b.Queue(`update messages set status = 'sent', external = $2 where id = $1`, cl.id, external)
 	case send != nil && send.Permanent, cl.message.Attempt+1 >= maxSends && (send == nil || send.After <= 0):
 		why := "n'a pas pu être envoyé"
 		if send != nil && send.Why != "" {
@@ -183,7 +247,8 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 	err := s.pool.QueryRow(ctx, `
 		with h as (select message from media_wanted where channel = $1 and due <= $2 order by due limit 1 for update skip locked),
 		u as (update media_wanted w set due = $3, attempts = attempts + 1 from h where w.message = h.message returning w.message, w.ref, w.attempts)
-		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind, l.case_id, c.person, p.wrapped
+		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind,
+		       coalesce(l.case_id, (select k.id from cases k where k.conversation = l.conversation and l.id > k.lines_after and l.id <= k.lines_upto)), c.person, p.wrapped
 		from u join media f on f.message = u.message join messages l on l.id = u.message join conversations c on c.id = l.conversation join people p on p.id = c.person`,
 		c, now, now.Add(2*lease)).Scan(&id, &ref, &attempts, &m.Mime, &m.Size, &m.Seconds, &m.Kind, &caseID, &person, &wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -197,17 +262,22 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 		err = unseal(aead, "media ref", person, ref, &m.Ref)
 	}
 	if err != nil {
-		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+		return s.settleFile(ctx, id, person, caseID, nil, 0, bot.MediaLost)
 	}
 	fetching, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	data, err := fetch(fetching, m, open)
 	var gone *bot.SendError
 	switch {
-	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends:
-		return s.settleFile(ctx, id, caseID, nil, 0, bot.MediaLost)
+	case errors.As(err, &gone) && gone.Permanent || err != nil && attempts >= maxSends && (gone == nil || gone.After <= 0):
+		return s.settleFile(ctx, id, person, caseID, nil, 0, bot.MediaLost)
 	case err != nil:
-		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2 where message = $1 and due = $3`, id, later(s.now(), attempts, id), now.Add(2*lease))
+		due, counted := later(s.now(), attempts, id), true
+		if gone != nil && gone.After > 0 { // asked to wait: that is no failed try
+			due, counted = s.now().Add(gone.After), false
+		}
+		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2, attempts = case when $4 then attempts else attempts - 1 end where message = $1 and due = $3`,
+			id, due, now.Add(2*lease), counted)
 		s.log.Debug("a file will be fetched again", "message", id, "attempt", attempts, "error", err)
 		return dbErr
 	}
@@ -233,18 +303,21 @@ func (s *Store) storeFile(ctx context.Context, aead tink.AEAD, person, id int64,
 	if err != nil {
 		return err
 	}
-	return s.settleFile(ctx, id, caseID, sealed, len(data), bot.MediaReady)
+	return s.settleFile(ctx, id, person, caseID, sealed, len(data), bot.MediaReady)
 }
 
-func (s *Store) settleFile(ctx context.Context, id int64, caseID *int64, sealed []byte, size int, state bot.MediaState) error {
+// settleFile writes how a fetch ended. A file that has become another person's meanwhile, who is the same by another name,
+// was sealed with a key that is gone: it stays wanted.
+func (s *Store) settleFile(ctx context.Context, id, person int64, caseID *int64, sealed []byte, size int, state bot.MediaState) error {
 	ctx = context.WithoutCancel(ctx)
 	var told news
 	if caseID != nil {
 		told.add(bot.TopicCase(*caseID))
 	}
 	b := &pgx.Batch{}
-	b.Queue(`delete from media_wanted where message = $1`, id)
-	b.Queue(`update media set state = $2, data = $3, size = case when $4 > 0 then $4 else size end where message = $1 and state = 'wanted'`, id, state, sealed, size)
+	const mine = `exists (select 1 from messages m join conversations c on c.id = m.conversation where m.id = $1 and c.person = $2)`
+	b.Queue(`delete from media_wanted where message = $1 and `+mine, id, person)
+	b.Queue(`update media set state = $3, data = $4, size = case when $5 > 0 then $5 else size end where message = $1 and state = 'wanted' and `+mine, id, person, state, sealed, size)
 	told.queue(b)
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store a file: %w", err)

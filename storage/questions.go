@@ -142,7 +142,7 @@ func (s *Store) tellBack(ctx context.Context, tx pgx.Tx, backs [][]byte, tell fu
 			return 0, err
 		}
 		b := &pgx.Batch{}
-		if err := s.queueMessage(b, aead, person, id, channel, caseID, nil, false, bot.Message{Lang: lang, Text: tell(lang)}, s.now()); err != nil {
+		if err := s.queueMessage(b, aead, person, id, channel, caseID, nil, false, bot.Message{Lang: lang, Text: tell(lang)}, s.now(), &birth{due: s.now()}); err != nil {
 			return 0, err
 		}
 		told.add(bot.TopicOutbox(channel))
@@ -156,21 +156,14 @@ func (s *Store) tellBack(ctx context.Context, tx pgx.Tx, backs [][]byte, tell fu
 		if caseID != nil {
 			told.add(bot.TopicCase(*caseID))
 		}
-		if n == 0 {
-			defer func() {
-				if err == nil {
-					nb := &pgx.Batch{}
-					told.queue(nb)
-					err = tx.SendBatch(ctx, nb).Close()
-				}
-			}()
-		}
 		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return 0, err
 		}
 		n++
 	}
-	return n, nil
+	b := &pgx.Batch{}
+	told.queue(b)
+	return n, tx.SendBatch(ctx, b).Close()
 }
 
 // Written implements bot.Questions.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,8 @@ type live struct {
 	client *redis.Client
 	prefix string // of every key: two installations may share a Redis
 	log    *slog.Logger
+	gets   *gatherer[*liveGet]
+	puts   *gatherer[*livePut]
 	told   atomic.Int64 // unix second of the last complaint
 	away   atomic.Int64 // unix nanosecond until which Redis is not asked, after it did not answer
 }
@@ -25,13 +28,31 @@ type live struct {
 // liveFor is how long a session stays in Redis after its last turn.
 const liveFor = 48 * time.Hour
 
-// newer stores a session only over an older one.
+// newer stores sessions, each only over an older one.
 var newer = redis.NewScript(`
-local had = redis.call('GETRANGE', KEYS[1], 0, 7)
-if #had < 8 or had < string.sub(ARGV[1], 1, 8) then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+for i, key in ipairs(KEYS) do
+  local had = redis.call('GETRANGE', key, 0, 7)
+  if #had < 8 or had < string.sub(ARGV[i + 1], 1, 8) then
+    redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1])
+  end
 end
 return 0`)
+
+// A liveGet asks for the copy of a session, a livePut stores one. What comes at the same moment travels together.
+type liveGet struct {
+	conversation, rev int64
+	sealed            []byte // nil: there is none
+	done              sync.WaitGroup
+}
+
+type livePut struct {
+	conversation, rev int64
+	sealed            []byte
+	done              func() // may be nil
+}
+
+// maxLiveGroup bounds how many sessions travel at once.
+const maxLiveGroup = 64
 
 func newLive(url, installation string, log *slog.Logger) (*live, error) {
 	if url == "" {
@@ -42,11 +63,15 @@ func newLive(url, installation string, log *slog.Logger) (*live, error) {
 		return nil, fmt.Errorf("BAOM_REDIS_URL cannot be read: it is written redis://host:6379/0")
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries, o.DialerRetries = time.Second, 500*time.Millisecond, 500*time.Millisecond, -1, 1
-	return &live{client: redis.NewClient(o), prefix: "baom:" + installation + ":session:", log: log}, nil
+	l := &live{client: redis.NewClient(o), prefix: "baom:" + installation + ":session:", log: log}
+	l.gets = newGatherer(maxLiveGroup, 0, l.getAll)
+	l.puts = newGatherer(maxLiveGroup, 0, l.putAll)
+	return l, nil
 }
 
 func (l *live) close() {
 	if l.client != nil {
+		l.puts.close()
 		l.client.Close()
 	}
 }
@@ -59,29 +84,51 @@ func (l *live) absent() bool {
 
 func (l *live) key(conversation int64) string { return l.prefix + strconv.FormatInt(conversation, 10) }
 
-// get is the sealed session at exactly that revision, or nil.
-func (l *live) get(ctx context.Context, conversation, rev int64) []byte {
+// fetch is the copy of a sealed session and its revision; nil if there is none.
+func (l *live) fetch(conversation int64) (rev int64, sealed []byte) {
 	if l.absent() {
-		return nil
+		return 0, nil
 	}
-	data, err := l.client.Get(ctx, l.key(conversation)).Bytes()
-	if err != nil && err != redis.Nil {
-		l.complain(err)
-	}
-	if len(data) < 8 || binary.BigEndian.Uint64(data) != uint64(rev) {
-		return nil
-	}
-	return data[8:]
+	g := &liveGet{conversation: conversation}
+	g.done.Add(1)
+	l.gets.add(g, true)
+	g.done.Wait()
+	return g.rev, g.sealed
 }
 
-// put stores a sealed session, unless Redis has a newer one.
-func (l *live) put(ctx context.Context, conversation, rev int64, sealed []byte) {
-	if l.absent() {
-		return
+func (l *live) getAll(group []*liveGet) {
+	keys := make([]string, len(group))
+	for i, g := range group {
+		keys[i] = l.key(g.conversation)
 	}
-	data := append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(sealed)), uint64(rev)), sealed...)
-	if err := newer.Run(ctx, l.client, []string{l.key(conversation)}, data, liveFor.Milliseconds()).Err(); err != nil {
+	values, err := l.client.MGet(context.Background(), keys...).Result()
+	if err != nil {
 		l.complain(err)
+	}
+	for i, g := range group {
+		if i < len(values) {
+			if data, _ := values[i].(string); len(data) >= 8 {
+				g.rev, g.sealed = int64(binary.BigEndian.Uint64([]byte(data[:8]))), []byte(data[8:])
+			}
+		}
+		g.done.Done()
+	}
+}
+
+func (l *live) putAll(group []*livePut) {
+	keys, args := make([]string, len(group)), make([]any, 1, 1+len(group))
+	args[0] = liveFor.Milliseconds()
+	for i, p := range group {
+		keys[i] = l.key(p.conversation)
+		args = append(args, append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(p.sealed)), uint64(p.rev)), p.sealed...))
+	}
+	if err := newer.Run(context.Background(), l.client, keys, args...).Err(); err != nil {
+		l.complain(err)
+	}
+	for _, p := range group {
+		if p.done != nil {
+			p.done()
+		}
 	}
 }
 

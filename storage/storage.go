@@ -39,6 +39,11 @@ type Options struct {
 // A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
 type Store struct {
 	pool     *pgxpool.Pool
+	linePool *pgxpool.Pool // of the line
+	line     *gatherer[*work]
+	apart    *gatherer[*arrival]
+	slots    slots
+	hands    hands
 	live     *live
 	vault    *vault
 	hub      *hub
@@ -47,19 +52,29 @@ type Store struct {
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
 
-	mu    sync.Mutex
-	peers map[string]known // conversations by blind index, bounded
+	mu     sync.Mutex
+	peers  map[string]known // conversations by blind index, bounded
+	wishes map[bot.Channel]*gatherer[*wish]
+
+	drawing sync.Mutex
+	people  []int64 // ids drawn for people yet to come
 }
 
 // known is what does not change about a conversation.
 type known struct {
 	id, person int64
 	aead       tink.AEAD
+	hash       []byte   // of the name it bears
+	aliases    [][]byte // hashes of names under which it is known to be known, of those that were asked for
 }
 
 var (
 	_ bot.Journal = (*Store)(nil)
 	_ bot.Cases   = (*Store)(nil)
+
+	_ bot.Questions = (*Store)(nil)
+	_ bot.Register  = (*Store)(nil)
+	_ bot.Imports   = (*Store)(nil)
 )
 
 // querier is what a pool and a transaction have in common.
@@ -84,9 +99,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
+	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s.line = newGatherer(maxGroup, markLinger, s.together)
+	s.apart = newGatherer(maxApart, 0, s.besides)
 	if err := s.open(ctx, o); err != nil {
 		pool.Close()
+		s.linePool.Close()
 		return nil, err
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
@@ -113,7 +136,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 func (s *Store) Close() {
 	s.closing.Do(func() {
 		s.hub.close()
+		s.apart.close()
+		s.line.close()
 		s.live.close()
+		s.linePool.Close()
 		s.pool.Close()
 	})
 }
@@ -168,13 +194,17 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var have int
+	want, err := goose.NumericComponent(names[len(names)-1])
+	if err != nil {
+		return err
+	}
+	var have int64
 	err = s.pool.QueryRow(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&have)
 	var missing *pgconn.PgError
 	if errors.As(err, &missing) && missing.Code == "42P01" {
 		have, err = 0, nil
 	}
-	switch want := len(names); {
+	switch {
 	case err != nil:
 		return fmt.Errorf("read the version of the tables: %w", err)
 	case have < want:

@@ -104,11 +104,11 @@ func TestReceiveTurnDeliver(t *testing.T) {
 // turns and sends fail now and then; two stores share the work; and Redis is there, away, or flushed every few
 // milliseconds. Everybody's messages are handled once and in order, and every reply goes out in order.
 func TestRedisIsDisposable(t *testing.T) {
-	for _, mode := range []string{"with", "without", "flushed"} {
+	for _, mode := range []string{"with", "without", "flushed", "at once", "at once, without"} {
 		t.Run(mode, func(t *testing.T) {
 			storagetest.RealRedis(t)
 			db, redisURL := storagetest.Env(t)
-			if mode == "without" {
+			if strings.HasSuffix(mode, "without") {
 				redisURL = ""
 			}
 			a := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redisURL})
@@ -129,12 +129,13 @@ func TestRedisIsDisposable(t *testing.T) {
 					}
 				}()
 			}
-			crowd(t, ctx, a, b)
+			crowd(t, ctx, a, b, strings.HasPrefix(mode, "at once"))
 		})
 	}
 }
 
-func crowd(t *testing.T, ctx context.Context, a, b *storage.Store) {
+// crowd writes and works on both stores. atOnce: most entries are answered as they arrive.
+func crowd(t *testing.T, ctx context.Context, a, b *storage.Store, atOnce bool) {
 	const people, words = 60, 20
 	var mu sync.Mutex
 	handled, sent := map[string][]string{}, map[string][]string{}
@@ -183,6 +184,20 @@ func crowd(t *testing.T, ctx context.Context, a, b *storage.Store) {
 					s = b
 				}
 				for range 1 + rand.IntN(2) { // some arrive twice
+					if atOnce && rand.IntN(4) > 0 {
+						_, deliver, err := s.Answer(ctx, entry(fmt.Sprint(p), n, fmt.Sprint(n)), step)
+						if err != nil {
+							t.Error(err)
+						}
+						if deliver != nil {
+							work.Go(func() {
+								if err := deliver(ctx, send); err != nil {
+									t.Error(err)
+								}
+							})
+						}
+						continue
+					}
 					if _, err := s.Receive(ctx, entry(fmt.Sprint(p), n, fmt.Sprint(n))); err != nil {
 						t.Error(err)
 					}

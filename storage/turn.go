@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,45 +33,81 @@ type hand struct {
 	aead     tink.AEAD
 	attempts int
 	session  flows.Session
-	cut      bool // the connection was lost on the way
+	done     outcome
 }
 
-// errMissed is met where the chosen conversation had nothing left once it was locked: another worker was faster.
+// errMissed is met where the chosen conversations had nothing left once they were locked: another worker was faster.
 var errMissed = errors.New("another worker was faster")
 
-// Turn implements bot.Journal: boundary B.
+// maxTurns bounds the turns that share a transaction.
+const maxTurns = 32
+
+// Turn implements bot.Journal: boundary B, for several conversations at once. If the transaction fails, each of them gets
+// one of its own, so that nobody suffers for a neighbour.
 func (s *Store) Turn(ctx context.Context, step func(flows.Session, bot.Entry) bot.Turn) error {
-	var h hand
-	var done outcome
+	var group []*hand
 	err := errMissed
 	for tries := 0; tries < 4 && errors.Is(err, errMissed); tries++ {
-		h = hand{}
-		done, err = s.turn(ctx, &h, step)
+		group, err = s.turns(ctx, 0, step)
 	}
 	switch {
 	case err == nil:
-		if done.session != nil {
-			s.live.put(ctx, h.id, h.rev+1, done.session)
-		} else {
-			s.live.drop(ctx, h.id)
-			s.vault.forget(h.person)
-			s.dropPeer(h.entry.Peer)
-		}
-		s.hub.poke(done.told...)
+		s.settleTurns(ctx, group)
 		return nil
 	case errors.Is(err, errMissed):
 		return nil // the caller looks again
 	case errors.Is(err, bot.ErrIdle):
 		return err
-	case h.message == 0:
+	case len(group) == 0:
 		return fmt.Errorf("turn: %w", err)
+	case len(group) == 1:
+		return s.badTurn(ctx, group[0], err)
 	}
-	aside := s.failedTurn(context.WithoutCancel(ctx), &h, err)
+	s.log.Debug("turns are taken one by one", "size", len(group), "error", err)
+	var faults []error
+	for _, h := range group {
+		one, err := s.turns(ctx, h.id, step)
+		switch {
+		case err == nil:
+			s.settleTurns(ctx, one)
+		case errors.Is(err, errMissed), errors.Is(err, bot.ErrIdle): // somebody else has it
+		case len(one) == 0:
+			faults = append(faults, fmt.Errorf("turn: %w", err))
+		default:
+			faults = append(faults, s.badTurn(ctx, one[0], err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// badTurn is what a turn is whose transaction failed.
+func (s *Store) badTurn(ctx context.Context, h *hand, err error) error {
+	aside := s.failedTurn(context.WithoutCancel(ctx), h, err)
 	if errors.Is(err, bot.ErrConflict) && aside == nil { // a reference that is taken: the same entry again, with new randomness
 		s.hub.poke(bot.TopicInbox)
 		return nil
 	}
 	return fmt.Errorf("turn of entry %d: %w", h.message, errors.Join(err, aside))
+}
+
+// settleTurns does what follows from turns that are committed.
+func (s *Store) settleTurns(ctx context.Context, group []*hand) {
+	var puts []*livePut
+	var told news
+	for _, h := range group {
+		if h.done.session != nil {
+			puts = append(puts, &livePut{conversation: h.id, rev: h.rev + 1, sealed: h.done.session})
+		} else {
+			s.live.drop(ctx, h.id)
+			s.vault.forget(h.person)
+			s.dropPeer(h.entry.Peer)
+		}
+		told = append(told, h.done.told...)
+	}
+	if len(puts) > 0 && !s.live.absent() {
+		s.live.putAll(puts)
+	}
+	s.hub.poke(told...)
 }
 
 // An outcome is what follows from a committed turn: the new session as it is sealed, nil if the person was forgotten, and
@@ -79,87 +117,127 @@ type outcome struct {
 	told    news
 }
 
-// turn is one transaction in two round trips: begin, the lock and the entry; then everything the turn changes, and the
-// commit. (A turn that changes a case needs some more.)
-func (s *Store) turn(ctx context.Context, h *hand, step func(flows.Session, bot.Entry) bot.Turn) (done outcome, err error) {
+// turns is one transaction in two round trips: begin, the locks and the entries; then everything the turns change, and
+// the commit. (A turn that changes a case needs some more.) It is for one conversation, or for as many as wait if that is
+// 0. What it had in hand is returned with its error too.
+func (s *Store) turns(ctx context.Context, conversation int64, step func(flows.Session, bot.Entry) bot.Turn) (group []*hand, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return done, err
+		return nil, err
 	}
 	// A connection that is given back within a transaction, as after a panic of the step, is closed by the pool.
 	defer conn.Release()
-	if err = s.take(ctx, conn, h); err == nil {
+	if group, err = s.take(ctx, conn, conversation); err == nil {
 		b := &pgx.Batch{}
-		if done, err = s.commit(ctx, conn, b, h, step(h.session, h.entry)); err == nil {
+		messages := make([]int64, len(group))
+		for i, h := range group {
+			messages[i] = h.message
+		}
+		b.Queue(`delete from inbox where message = any($1)`, messages)
+		for _, h := range group {
+			if h.done, err = s.commit(ctx, conn, b, h, step(h.session, h.entry), &birth{due: s.now()}); err != nil {
+				break
+			}
+		}
+		if err == nil {
 			b.Queue("commit")
 			err = conn.SendBatch(ctx, b).Close()
 		}
 	}
 	if err != nil {
-		h.cut = conn.Conn().IsClosed()
-		rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		conn.Exec(rolling, "rollback")
+		err = cut(conn, err)
+		s.rollback(ctx, conn)
 	}
-	return done, err
+	return group, err
 }
 
-// The two statements of the turn's beginning travel together: the first leaves the conversation that it locked in a
-// setting of the transaction. The second asks for the entry again under the lock, because the snapshot that chose the
-// conversation may be older than the lock: without it a second worker could handle an entry twice. An entry that failed
+// The two statements of the turns' beginning travel together: the first leaves the conversations that it locked in a
+// setting of the transaction. The second asks for the entries again under the locks, because the snapshot that chose the
+// conversations may be older than the locks: without it a second worker could handle an entry twice. An entry that failed
 // and waits to be tried again holds back what came after it.
 const (
+	due = `i.due <= $1 and not exists (select 1 from inbox p
+				where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)`
 	lockOldest = `
 		with l as materialized (
 			select c.id from inbox i join conversations c on c.id = i.conversation
-			where i.due <= $1 and not exists (select 1 from inbox p
-				where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)
-			order by i.due, i.message limit 1
+			where ` + due + `
+			order by i.due, i.message limit $2
 			for no key update of c skip locked)
-		select id, set_config('baom.conversation', id::text, true) from l`
-	readHead = `
-		select i.message, i.attempts, m.key, m.body, c.id, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
+		select set_config('baom.turns', string_agg(id::text, ','), true) from l having count(*) > 0`
+	lockOne = `
+		with l as materialized (
+			select c.id from inbox i join conversations c on c.id = i.conversation
+			where i.conversation = $2 and ` + due + ` limit 1
+			for no key update of c)
+		select set_config('baom.turns', id::text, true) from l`
+	readHeads = `
+		select distinct on (i.conversation) i.message, i.attempts, i.due, m.key, m.body, c.id, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
 		       case when $2 then c.session end, f.name, f.mime, f.size, f.seconds, f.state
 		from inbox i join messages m on m.id = i.message join conversations c on c.id = i.conversation join people p on p.id = c.person
 		left join media f on f.message = m.id
-		where i.conversation = nullif(current_setting('baom.conversation', true), '')::bigint and i.due <= $1 and not exists (select 1 from inbox p
-			where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)
-		order by i.message limit 1`
+		where i.conversation = any (string_to_array(nullif(current_setting('baom.turns', true), ''), ',')::bigint[]) and ` + due + `
+		order by i.conversation, i.message`
 )
 
-// take begins the transaction, locks the oldest waiting conversation that nobody works on and reads its oldest entry.
-func (s *Store) take(ctx context.Context, conn *pgxpool.Conn, h *hand) error {
+// take begins the transaction, locks the oldest waiting conversations that nobody works on, or the one given, and reads
+// the oldest entry of each. An entry that has failed before is taken alone: it may fail again.
+func (s *Store) take(ctx context.Context, conn *pgxpool.Conn, conversation int64) (group []*hand, err error) {
 	now, bare := s.now(), s.live.absent()
-	var r headRow
-	found, missed := false, false
+	lock, which := lockOldest, int64(maxTurns)
+	if conversation != 0 {
+		lock, which = lockOne, conversation
+	}
+	found := false
+	var rows []*headRow
 	b := &pgx.Batch{}
 	b.Queue("begin")
-	b.Queue(lockOldest, now).QueryRow(func(row pgx.Row) error {
-		var id int64
+	b.Queue(lock, now, which).QueryRow(func(row pgx.Row) error {
 		var setting string
-		err := row.Scan(&id, &setting)
+		err := row.Scan(&setting)
 		found = err == nil
 		return unless(err, pgx.ErrNoRows)
 	})
-	b.Queue(readHead, now, bare).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&h.message, &h.attempts, &h.entry.Key, &r.words, &h.id, &h.rev, &h.person, &r.wrapped, &r.peer, &h.entry.Peer.Channel,
-			&h.kept, &r.openCase, &r.session, &r.name, &r.mime, &r.size, &r.seconds, &r.state)
-		missed = errors.Is(err, pgx.ErrNoRows)
-		return unless(err, pgx.ErrNoRows)
+	b.Queue(readHeads, now, bare).Query(func(heads pgx.Rows) error {
+		rows, err = pgx.CollectRows(heads, func(row pgx.CollectableRow) (*headRow, error) {
+			r := &headRow{hand: &hand{}}
+			h := r.hand
+			return r, row.Scan(&h.message, &h.attempts, &r.due, &h.entry.Key, &r.words, &h.id, &h.rev, &h.person, &r.wrapped, &r.peer, &h.entry.Peer.Channel,
+				&h.kept, &r.openCase, &r.session, &r.name, &r.mime, &r.size, &r.seconds, &r.state)
+		})
+		return err
 	})
 	switch err := conn.SendBatch(ctx, b).Close(); {
 	case err != nil:
-		return err
+		return nil, err
 	case !found:
-		return bot.ErrIdle
-	case missed:
-		return errMissed
+		return nil, bot.ErrIdle
+	case len(rows) == 0:
+		return nil, errMissed
 	}
-	return s.openHead(ctx, conn, h, &r, bare)
+	rows = willing(rows)
+	for _, r := range rows {
+		group = append(group, r.hand)
+	}
+	return group, s.openHeads(ctx, conn, rows, bare)
+}
+
+// willing are those of some heads that are taken together: the oldest alone if it has failed before, else all that have
+// not, the oldest first.
+func willing(rows []*headRow) []*headRow {
+	slices.SortFunc(rows, func(a, b *headRow) int {
+		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.hand.message, b.hand.message))
+	})
+	if rows[0].hand.attempts > 0 {
+		return rows[:1]
+	}
+	return slices.DeleteFunc(rows, func(r *headRow) bool { return r.hand.attempts > 0 })
 }
 
 // headRow is what is read with an entry and still sealed.
 type headRow struct {
+	hand                                *hand
+	due                                 time.Time
 	words, wrapped, peer, session, name []byte
 	openCase                            *int64
 	mime, state                         *string
@@ -167,25 +245,45 @@ type headRow struct {
 	seconds                             *int
 }
 
-// openHead opens what take has read. The session is Redis's, if that has this very revision and it can be opened; else
-// the row's, which is read only now unless Redis was known to be absent.
-func (s *Store) openHead(ctx context.Context, conn *pgxpool.Conn, h *hand, r *headRow, read bool) error {
+// openHeads opens what take has read. A session is Redis's, if that has this very revision and it can be opened; else the
+// row's, which is read only now unless Redis was known to be absent.
+func (s *Store) openHeads(ctx context.Context, conn *pgxpool.Conn, rows []*headRow, read bool) error {
 	var err error
-	if h.aead, err = s.vault.open(h.person, r.wrapped); err != nil {
-		return err
-	}
-	live := s.live.get(ctx, h.id, h.rev)
-	if live == nil || unseal(h.aead, "session", h.person, live, &h.session) != nil {
-		h.session = flows.Session{}
-		if !read {
-			if err := conn.QueryRow(ctx, `select session from conversations where id = $1`, h.id).Scan(&r.session); err != nil {
-				return err
-			}
-		}
-		if err := unseal(h.aead, "session", h.person, r.session, &h.session); err != nil {
+	copies := make([]*liveGet, len(rows))
+	for i, r := range rows {
+		copies[i] = &liveGet{conversation: r.hand.id}
+		copies[i].done.Add(1)
+		if r.hand.aead, err = s.vault.open(r.hand.person, r.wrapped); err != nil {
 			return err
 		}
 	}
+	if !s.live.absent() {
+		s.live.getAll(copies)
+	}
+	for i, r := range rows {
+		h := r.hand
+		live := copies[i].sealed
+		if live == nil || copies[i].rev != h.rev || unseal(h.aead, "session", h.person, live, &h.session) != nil {
+			h.session = flows.Session{}
+			if !read {
+				if err := conn.QueryRow(ctx, `select session from conversations where id = $1`, h.id).Scan(&r.session); err != nil {
+					return err
+				}
+			}
+			if err := unseal(h.aead, "session", h.person, r.session, &h.session); err != nil {
+				return err
+			}
+		}
+		if err := r.open(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens an entry.
+func (r *headRow) open() error {
+	h := r.hand
 	var id, name []byte
 	var b body
 	if err := errors.Join(unseal(h.aead, "peer", h.person, r.peer, &id), unseal(h.aead, "line", h.person, r.words, &b),
@@ -213,19 +311,44 @@ func unless(err, expected error) error {
 	return err
 }
 
+// A birth is how a turn's messages come into the outbox: due at once, or claimed and due when the lease is over.
+type birth struct {
+	due     time.Time
+	claimed bool
+	ids     []int64 // of the messages, once the batch was sent
+	caseID  int64   // theirs
+}
+
+// attempts is how often such a message has been claimed.
+func (b *birth) attempts() int {
+	if b.claimed {
+		return 1
+	}
+	return 0
+}
+
+// is notes the id of a message.
+func (b *birth) is(row pgx.Row) error {
+	var id int64
+	err := row.Scan(&id)
+	b.ids = append(b.ids, id)
+	return err
+}
+
 // commit queues everything a turn changes, but for the change of a case, which is made at once.
-func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn) (done outcome, err error) {
+func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t bot.Turn, born *birth) (done outcome, err error) {
 	now := s.now()
-	done.told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
+	if !born.claimed {
+		done.told.add(bot.TopicInbox, bot.TopicOutbox(h.entry.Peer.Channel))
+	}
 	if h.entry.Peer.Channel == bot.Web {
 		done.told.add(bot.TopicPeer(h.entry.Peer))
 	}
-	b.Queue(`delete from inbox where message = $1`, h.message)
 	if t.Failed != "" {
 		b.Queue(`insert into set_aside (message, at, trace) values ($1, $2, $3) on conflict do nothing`, h.message, now, t.Failed)
 	}
 	if t.Forget {
-		if err := s.queueFarewell(b, h, t, now); err != nil {
+		if err := s.queueFarewell(b, h, t, now, born); err != nil {
 			return done, err
 		}
 		return done, s.queueForget(ctx, db, b, h.id, h.person, now, &done.told)
@@ -247,8 +370,9 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	if t.Discard {
 		queueDiscard(b, h)
 	}
+	born.caseID = caseID
 	for _, m := range t.Send {
-		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, null(caseID), nil, t.Discard, m, now); err != nil {
+		if err := s.queueMessage(b, h.aead, h.person, h.id, h.entry.Peer.Channel, null(caseID), nil, t.Discard, m, now, born); err != nil {
 			return done, err
 		}
 	}
@@ -302,7 +426,7 @@ func likePrefix(prefix string) string {
 }
 
 // queueMessage writes one outgoing line and its place in the outbox.
-func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation int64, c bot.Channel, caseID, officer *int64, fleeting bool, m bot.Message, now time.Time) error {
+func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation int64, c bot.Channel, caseID, officer *int64, fleeting bool, m bot.Message, now time.Time, born *birth) error {
 	sealed, err := seal(aead, "line", person, body{Text: m.Text, Lang: m.Lang, Choices: m.Choices, Card: m.Card})
 	if err != nil {
 		return err
@@ -326,10 +450,11 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
 			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8) returning id),
-		o as (insert into outbox (message, conversation, channel, due) select id, $1, $9, $8 from m)
-		insert into media (message, mime, size, seconds, name, data, state)
-		select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null`,
-		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data)
+		o as (insert into outbox (message, conversation, channel, due, attempts) select id, $1, $9, $15, $16 from m),
+		f as (insert into media (message, mime, size, seconds, name, data, state)
+			select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null)
+		select id from m`,
+		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due, born.attempts()).QueryRow(born.is)
 	return nil
 }
 
@@ -358,24 +483,12 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 	var office string
 	switch {
 	case id == 0:
-		err = db.QueryRow(ctx, `
-			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones)
-			values ($1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10, $10, $11, $12, $13) returning id, office`,
-			h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now, answers, names, phones).Scan(&id, &office)
-		if unique(err, "cases_reference_key") {
-			return 0, bot.ErrConflict
-		}
-		if err != nil {
+		if id, err = s.openCase(ctx, db, h, c, answers, names, phones, now); err != nil {
 			return 0, err
 		}
-		b := &pgx.Batch{}
-		b.Queue(`update conversations set open_case = $2 where id = $1`, h.id, id)
-		b.Queue(`update messages set case_id = $2 where conversation = $1 and case_id is null`, h.id, id)
-		if err := db.SendBatch(ctx, b).Close(); err != nil {
-			return 0, err
-		}
-		if err := s.event(ctx, db, h.aead, h.person, h.id, id, nil, "opened", nil); err != nil {
-			return 0, err
+		if c.Urgent == "" && !c.Relay && !c.Withdraw && c.Score == 0 && c.Comment == "" {
+			told.add(bot.TopicCase(id), bot.TopicOffice(c.Office))
+			return id, nil
 		}
 	case c.Open:
 		err = db.QueryRow(ctx, `update cases set answers = $2, names = $3, phones = $4, profile = $5, need = $6,
@@ -389,14 +502,47 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 	return s.settleCase(ctx, db, h, id, c, told)
 }
 
+// openCase opens a conversation's case, to which everything that has been said so far belongs.
+func (s *Store) openCase(ctx context.Context, db querier, h *hand, c *bot.CaseChange, answers []byte, names, phones [][]byte, now time.Time) (id int64, err error) {
+	opened, err := seal(h.aead, "line", h.person, body{Event: "opened"})
+	if err != nil {
+		return 0, err
+	}
+	var last []byte
+	if words := asked(c); words != "" {
+		if last, err = seal(h.aead, "last", h.person, shorten(words)); err != nil {
+			return 0, err
+		}
+	}
+	err = db.QueryRow(ctx, `
+		with k as (
+			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last, lines_after, lines_upto)
+			select $1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10::timestamptz, $10, $11, $12, $13, $14,
+			  coalesce((select max(lines_upto) from cases where conversation = $2), 0), (select max(id) from messages where conversation = $2) returning id),
+		c as (update conversations set open_case = k.id from k where conversations.id = $2),
+		e as (insert into messages (conversation, case_id, author, body, at) select $2, k.id, 'event', $15, $10 from k)
+		select id from k`,
+		h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now,
+		answers, names, phones, last, opened).Scan(&id)
+	if unique(err, "cases_reference_key") {
+		return 0, bot.ErrConflict
+	}
+	return id, err
+}
+
+// asked is what a person who newly opens a case asks for, in their words.
+func asked(c *bot.CaseChange) string {
+	if words := c.Answers["words"]; !strings.HasPrefix(words, "kind.") {
+		return words
+	}
+	return ""
+}
+
 // settleCase does what a change does to a case that exists: urgency, words of the person, a score, withdrawal.
 func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c *bot.CaseChange, told *news) (int64, error) {
 	now := s.now()
 	var last []byte
-	words := c.Answers["words"] // of a case that is newly opened: what the person asks for
-	if strings.HasPrefix(words, "kind.") {
-		words = ""
-	}
+	words := asked(c)
 	if c.Relay {
 		if words = h.entry.Input.Text; words == "" {
 			words = "[" + string(h.entry.Input.Kind) + "]"
@@ -477,7 +623,7 @@ func (s *Store) failedTurn(ctx context.Context, h *hand, cause error) error {
 	switch {
 	case errors.Is(cause, bot.ErrConflict):
 		due = s.now()
-	case h.cut || passing(cause):
+	case errors.Is(cause, errCut) || passing(cause):
 		attempts = max(h.attempts, 1)
 	}
 	if attempts < maxAttempts {
@@ -520,7 +666,7 @@ func shorten(s string) string {
 
 // phoneOf is the phone number that a peer is, or "".
 func phoneOf(p bot.Peer) string {
-	if p.Channel == bot.WhatsApp {
+	if p.Channel == bot.WhatsApp && !strings.Contains(p.ID, "@") { // else it hides its number
 		return p.ID
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,8 +110,8 @@ func (p *program) officer(ctx context.Context, args []string) error {
 	f := p.flags("officer add")
 	login := f.String("login", "", "name to log in with")
 	name := f.String("name", "", "name to show; people see its first word")
-	office := f.String("office", "", "id of the office; empty for an administrator")
-	role := f.String("role", bot.RoleOfficer, "officer, head or admin")
+	office := f.String("office", "", "id of the office; empty for an administrator or a coordinator")
+	role := f.String("role", bot.RoleOfficer, strings.Join(bot.Roles(), ", "))
 	langs := f.String("langs", "fr,ar", "languages, by comma")
 	if err := parse(f, args[1:]); err != nil {
 		return err
@@ -150,10 +151,13 @@ func validOfficer(o *bot.Officer, lib *content.Library) error {
 	if o.Login == "" || o.Name == "" {
 		faults = append(faults, errors.New("it takes -login and -name"))
 	}
-	if o.Role != bot.RoleOfficer && o.Role != bot.RoleHead && o.Role != bot.RoleAdmin {
-		faults = append(faults, fmt.Errorf("there is no role %q: officer, head, admin", o.Role))
+	if !slices.Contains(bot.Roles(), o.Role) {
+		faults = append(faults, fmt.Errorf("there is no role %q: %s", o.Role, strings.Join(bot.Roles(), ", ")))
 	}
-	if o.Role != bot.RoleAdmin && lib.Office(o.Office) == nil {
+	if !bot.OfOffice(o.Role) {
+		o.Office = ""
+	}
+	if bot.OfOffice(o.Role) && lib.Office(o.Office) == nil {
 		var ids []string
 		for _, office := range lib.Offices() {
 			ids = append(ids, office.ID)
@@ -175,7 +179,7 @@ func (p *program) forget(ctx context.Context, args []string) error {
 		return err
 	}
 	if f.NArg() != 2 {
-		return fmt.Errorf("%w: it takes a channel (telegram, whatsapp, web) and the network's id of the person", errUsage)
+		return fmt.Errorf("%w: it takes a channel (telegram, whatsapp, web) and the network's id of the person, or import and the reference of a case taken over from Excel", errUsage)
 	}
 	return p.withStore(ctx, func(s *storage.Store) error {
 		err := s.Forget(ctx, bot.Peer{Channel: bot.Channel(f.Arg(0)), ID: f.Arg(1)})
@@ -228,16 +232,20 @@ func (p *program) withStore(ctx context.Context, do func(*storage.Store) error) 
 		if err != nil {
 			return err
 		}
-		if err := storage.Migrate(ctx, s.databaseURL); err != nil {
-			return err
-		}
-		store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
-		if err != nil {
-			return err
-		}
-		defer store.Close()
-		return do(store)
+		return p.withStoreOf(ctx, s, key, do)
 	})
+}
+
+func (p *program) withStoreOf(ctx context.Context, s *services, key []byte, do func(*storage.Store) error) error {
+	if err := storage.Migrate(ctx, s.databaseURL); err != nil {
+		return err
+	}
+	store, err := storage.Open(ctx, storage.Options{DatabaseURL: s.databaseURL, RedisURL: s.redisURL, Secret: key, Now: time.Now, Log: quietLog()})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return do(store)
 }
 
 // diagrams prints the dialogues and a case's life as diagrams.

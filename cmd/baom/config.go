@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -27,7 +29,10 @@ type config struct {
 	TelegramAPIURL string `env:"TELEGRAM_API_URL" envDefault:"https://api.telegram.org" help:"the Bot API's address"`
 	TelegramMode   string `env:"TELEGRAM_MODE" envDefault:"poll" help:"poll or webhook"`
 	TelegramSecret string `env:"TELEGRAM_SECRET" secret:"yes" help:"the webhook's secret token"`
-	WhatsApp       string `env:"WHATSAPP" envDefault:"off" help:"off or on"`
+	WhatsApp       string `env:"WHATSAPP" envDefault:"off" help:"off or on; baom pair, or the console, links the office's telephone"`
+	WhatsAppPause  string `env:"WHATSAPP_PAUSE" envDefault:"1.2s" help:"before each WhatsApp message to the same person"`
+	WhatsAppRate   string `env:"WHATSAPP_PER_MINUTE" envDefault:"40" help:"WhatsApp messages a minute, to everybody together"`
+	WhatsAppPolls  string `env:"WHATSAPP_POLLS" envDefault:"off" help:"off or on: a WhatsApp poll beside the numbered choices"`
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
 	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
 	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
@@ -35,6 +40,8 @@ type config struct {
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 
 	secret []byte
+	pause  time.Duration // of WHATSAPP_PAUSE
+	rate   int           // of WHATSAPP_PER_MINUTE
 }
 
 const prefix = "BAOM_"
@@ -137,8 +144,13 @@ func (c *config) faults() []error {
 	oneOf("TELEGRAM_MODE", c.TelegramMode, "poll", "webhook")
 	oneOf("SEARCH_LEARNS", c.SearchLearns, "on", "off")
 	oneOf("WHATSAPP", c.WhatsApp, "off", "on")
-	if c.WhatsApp == "on" {
-		fault("WHATSAPP", "this version does not carry WhatsApp yet: leave it off")
+	oneOf("WHATSAPP_POLLS", c.WhatsAppPolls, "off", "on")
+	var err error
+	if c.pause, err = time.ParseDuration(c.WhatsAppPause); err != nil || c.pause < 0 || c.pause > 10*time.Second {
+		fault("WHATSAPP_PAUSE", "%q is not a time between 0s and 10s, such as 1.2s", c.WhatsAppPause)
+	}
+	if c.rate, err = strconv.Atoi(c.WhatsAppRate); err != nil || c.rate < 1 || c.rate > 600 {
+		fault("WHATSAPP_PER_MINUTE", "%q is not a number between 1 and 600; a number that sends like a machine is banned", c.WhatsAppRate)
 	}
 	if c.TelegramMode == "webhook" && c.TelegramToken != "" && c.TelegramSecret == "" {
 		fault("TELEGRAM_SECRET", "webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")

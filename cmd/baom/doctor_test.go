@@ -30,7 +30,7 @@ func TestDoctor(t *testing.T) {
 	db, redis := storagetest.Env(t)
 	empty, _ := storagetest.Empty(t)
 	ahead, _ := storagetest.Env(t)
-	sql(t, ahead, `insert into goose_db_version (version_id, is_applied) values (99, true)`)
+	execute(t, ahead, `insert into goose_db_version (version_id, is_applied) values (99, true)`)
 	api, hooked := telegramtest.New(t), telegramtest.New(t)
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
@@ -50,7 +50,7 @@ func TestDoctor(t *testing.T) {
 	}})
 }
 
-func sql(t *testing.T, db string, statements ...string) {
+func execute(t *testing.T, db string, statements ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), db)
 	if err != nil {
@@ -82,7 +82,7 @@ func lateRecord(t *testing.T) string {
 			}
 		}
 	}
-	sql(t, db, `update inbox set due = now() - interval '3 hours 5 minutes'`, `update outbox set due = now() - interval '2 hours 5 minutes'`,
+	execute(t, db, `update inbox set due = now() - interval '3 hours 5 minutes'`, `update outbox set due = now() - interval '2 hours 5 minutes'`,
 		`insert into set_aside select min(id), now(), 'a trace' from messages`,
 		`insert into cases (person, reference, office, state, channel, opened_at) select min(id), 'AG-1', 'tiznit', 'open', 'web', now() - interval '9 days 1 hour' from people`,
 		`insert into cases (person, reference, office, state, channel, urgent, opened_at) select min(id), 'AG-2', 'tiznit', 'open', 'web', 'violence', now() - interval '50 minutes' from people`)

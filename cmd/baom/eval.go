@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -60,6 +61,8 @@ type quality struct {
 	Accuracy1 float64 `json:"accuracy1"`
 	Hit3      float64 `json:"hit3"`
 	MRR10     float64 `json:"mrr10"`
+	HalfA     float64 `json:"accuracy1_a"` // of the questions of even number, by which constants are chosen
+	HalfB     float64 `json:"accuracy1_b"` // of the others
 	MeanMs    float64 `json:"mean_ms"`
 	P99Ms     float64 `json:"p99_ms"`
 	LoadMs    float64 `json:"load_ms"`
@@ -115,8 +118,8 @@ func (p *program) eval(ctx context.Context, args []string) error {
 	if *asJSON {
 		return json.NewEncoder(p.stdout).Encode(q)
 	}
-	fmt.Fprintf(p.stdout, "n %d  accuracy@1 %.3f  hit@3 %.3f  MRR@10 %.3f  mean %.3f ms  p99 %.3f ms  load %.0f ms  index %.1f MB\n",
-		q.N, q.Accuracy1, q.Hit3, q.MRR10, q.MeanMs, q.P99Ms, q.LoadMs, q.IndexMB)
+	fmt.Fprintf(p.stdout, "n %d  accuracy@1 %.3f  hit@3 %.3f  MRR@10 %.3f  halves %.3f %.3f  mean %.3f ms  p99 %.3f ms  load %.0f ms  index %.1f MB\n",
+		q.N, q.Accuracy1, q.Hit3, q.MRR10, q.HalfA, q.HalfB, q.MeanMs, q.P99Ms, q.LoadMs, q.IndexMB)
 	return nil
 }
 
@@ -134,7 +137,8 @@ func measure(ctx context.Context, units []content.Unit, queries []map[string]str
 	runtime.ReadMemStats(&after)
 	q.IndexMB = float64(after.HeapAlloc-min(before.HeapAlloc, after.HeapAlloc)) / 1e6
 	times := make([]time.Duration, 0, len(queries))
-	for _, row := range queries {
+	halves := [2]*float64{&q.HalfA, &q.HalfB}
+	for i, row := range queries {
 		gold := strings.Fields(row["gold"])
 		began := time.Now()
 		found := index.Search(content.Query{Text: row["text"], Lang: content.Lang(ourTag(row["lang"])), Limit: 10})
@@ -143,6 +147,7 @@ func measure(ctx context.Context, units []content.Unit, queries []map[string]str
 			if slices.Contains(gold, h.ID) {
 				if rank == 0 {
 					q.Accuracy1++
+					*halves[i%2]++
 				}
 				if rank < 3 {
 					q.Hit3++
@@ -154,6 +159,7 @@ func measure(ctx context.Context, units []content.Unit, queries []map[string]str
 	}
 	n := float64(len(queries))
 	q.Accuracy1, q.Hit3, q.MRR10 = q.Accuracy1/n, q.Hit3/n, q.MRR10/n
+	q.HalfA, q.HalfB = q.HalfA/math.Ceil(n/2), q.HalfB/math.Max(1, math.Floor(n/2))
 	var sum time.Duration
 	for _, d := range times {
 		sum += d

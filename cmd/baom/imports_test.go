@@ -20,6 +20,7 @@ func TestImports(t *testing.T) {
 		"baom/storage":           {"baom/bot", "baom/flows", "baom/content"},
 		"baom/storage/local":     {},
 		"baom/handlers/telegram": {"baom/bot", "baom/content", "baom/flows"},
+		"baom/handlers/whatsapp": {"baom/bot", "baom/content", "baom/flows"},
 		"baom/handlers/webchat":  {"baom/bot", "baom/content", "baom/flows"},
 		"baom/handlers/console":  {"baom/bot", "baom/content", "baom/flows"},
 	}
@@ -28,6 +29,8 @@ func TestImports(t *testing.T) {
 		"github.com/jackc/pgx":       "baom/storage baom/storage/local",
 		"github.com/redis/go-redis":  "baom/storage baom/storage/local",
 		"github.com/go-telegram/bot": "baom/handlers/telegram",
+		"go.mau.fi/":                 "baom/handlers/whatsapp",
+		"github.com/xuri/excelize":   "baom/handlers/console",
 	}
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "baom/...").Output()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -28,6 +29,8 @@ type program struct {
 	env            []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+
+	wire *http.Client // makes WhatsApp's connections; nil but in tests
 }
 
 // A command is one of baom's sub-commands. do returns errUsage, or an error wrapping it, where the call's words are
@@ -53,6 +56,8 @@ func commands() []command {
 		{"backup", "[-copy] [-keep N] [FILE]", "save the record, also while serve runs; the secret key is kept apart", (*program).backup},
 		{"restore", "FILE", "read a backup into an empty database, and compare", (*program).restore},
 		{"officer", "add -login L -name N -office O [-role officer]", "make an account for the console", (*program).officer},
+		{"pair", "[-phone +212612345678]", "link the office's telephone for WhatsApp", (*program).pair},
+		{"export", "-o FILE.xlsx [-office O] [-from DAY] [-to DAY]", "write the register as an Excel workbook", (*program).export},
 		{"forget", "CHANNEL PEER", "erase what is held about a person", (*program).forget},
 		{"config", "", "the settings in force, secrets hidden", (*program).config},
 		{"version", "", "what this program is", (*program).version},
@@ -61,9 +66,12 @@ func commands() []command {
 
 // run is main without the process: it returns the exit status, 0 for success, 1 for a failure, 2 for wrong usage.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{env, stdin, stdout, stderr}
+	return (&program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}).run(ctx, args)
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		p.help(stdout)
+		p.help(p.stdout)
 		if len(args) == 0 {
 			return 2
 		}
@@ -75,7 +83,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		for _, c := range commands() {
 			names = append(names, c.name)
 		}
-		fmt.Fprintf(stderr, "baom: there is no command %q; did you mean %q? `baom help` lists them.\n", args[0], nearest(args[0], names))
+		fmt.Fprintf(p.stderr, "baom: there is no command %q; did you mean %q? `baom help` lists them.\n", args[0], nearest(args[0], names))
 		return 2
 	}
 	c := commands()[i]
@@ -86,10 +94,10 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "baom %s: %v\nusage: baom %s %s\n", c.name, strings.TrimPrefix(err.Error(), "usage: "), c.name, c.args)
+		fmt.Fprintf(p.stderr, "baom %s: %v\nusage: baom %s %s\n", c.name, strings.TrimPrefix(err.Error(), "usage: "), c.name, c.args)
 		return 2
 	}
-	fmt.Fprintf(stderr, "baom %s: %v\n", c.name, err)
+	fmt.Fprintf(p.stderr, "baom %s: %v\n", c.name, err)
 	return 1
 }
 

@@ -31,7 +31,7 @@ import (
 
 // TestMain lets the scripts under testdata call the program as baom, and lets a test run it as a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"baom": main})
+	testscript.Main(m, map[string]func(){"baom": main, "baom-wired": wired})
 }
 
 // TestScripts plays the commands as people type them.
@@ -90,16 +90,33 @@ func (o *output) find(t *testing.T, pattern string) string {
 	}
 }
 
+// forgive takes the lines that hold those words out of what was printed: they were meant to be there.
+func (o *output) forgive(words string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	kept := slices.DeleteFunc(strings.SplitAfter(o.buf.String(), "\n"), func(line string) bool { return strings.Contains(line, words) })
+	o.buf.Reset()
+	o.buf.WriteString(strings.Join(kept, ""))
+}
+
 const adminPass = "une phrase de passe pour les tests"
 
 // A running is the program, serving on a port of its own.
 type running struct {
 	url   string
 	store *storage.Store // another door to its record
+	env   []string       // its settings
+	log   *output
 }
 
 // serve runs the program in this process on a database of its own, until the test ends.
 func serve(t *testing.T, env ...string) *running {
+	t.Helper()
+	return serveOn(t, nil, env...)
+}
+
+// serveOn is serve with a WhatsApp of its own.
+func serveOn(t *testing.T, wire *http.Client, env ...string) *running {
 	t.Helper()
 	db, redis := storagetest.Env(t)
 	out, log := newOutput(), newOutput()
@@ -107,7 +124,8 @@ func serve(t *testing.T, env ...string) *running {
 	done := make(chan int, 1)
 	env = append([]string{"BAOM_DATABASE_URL=" + db, "BAOM_REDIS_URL=" + redis, "BAOM_SECRET_KEY=" + fmt.Sprintf("%x", storagetest.Secret()),
 		"BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir()}, env...)
-	go func() { done <- run(ctx, []string{"serve"}, env, strings.NewReader(""), out, log) }()
+	p := &program{env: env, stdin: strings.NewReader(""), stdout: out, stderr: log, wire: wire}
+	go func() { done <- p.run(ctx, []string{"serve"}) }()
 	t.Cleanup(func() {
 		stop()
 		select {
@@ -124,7 +142,7 @@ func serve(t *testing.T, env ...string) *running {
 			}
 		}
 	})
-	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`)}
+	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`), env: env, log: log}
 	r.store = storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis})
 	for range 200 {
 		resp, err := http.Get(r.url + "/readyz")

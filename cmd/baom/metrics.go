@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"baom/content"
+	"baom/handlers/whatsapp"
 	"baom/storage"
 )
 
@@ -110,4 +112,32 @@ func drafts(lib *content.Library) (n int) {
 		}
 	}
 	return n
+}
+
+// A phoneLine tells how WhatsApp's link stands.
+type phoneLine struct{ phone *whatsapp.WhatsApp }
+
+// Describe names no metric ahead.
+func (*phoneLine) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the state of the link, and how often WhatsApp refused a message.
+func (l *phoneLine) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	link := l.phone.Link(ctx)
+	metric := func(name, help string, kind prometheus.ValueType, v float64, labels, values []string) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, labels, nil), kind, v, values...)
+	}
+	metric("baom_whatsapp_link", "1 for the state of WhatsApp's link.", prometheus.GaugeValue, 1, []string{"state"}, []string{string(link.State)})
+	alarm := 0.0
+	if link.State.Alarming() {
+		alarm = 1
+	}
+	metric("baom_whatsapp_alarm", "1 if WhatsApp's link needs an administrator: logged out, banned, outdated.", prometheus.GaugeValue, alarm, nil, nil)
+	if !link.Until.IsZero() {
+		metric("baom_whatsapp_banned_until_seconds", "When the ban ends, in seconds since 1970.", prometheus.GaugeValue, float64(link.Until.Unix()), nil, nil)
+	}
+	for code, n := range link.Errors {
+		metric("baom_whatsapp_refusals_total", "Messages that WhatsApp refused, by its code.", prometheus.CounterValue, float64(n), []string{"code"}, []string{strconv.Itoa(code)})
+	}
 }

@@ -48,7 +48,7 @@ func newMeter(registry *prometheus.Registry, now func() time.Time, log *slog.Log
 		failures:   counter("baom_failures_total", "Transactions that failed, by boundary: receive, turn, deliver, fetch.", "boundary"),
 		questions:  counter("baom_questions_total", "What came of questions: answered, offered, chosen, declined, useful …", "lang", "outcome"),
 		cases:      counter("baom_cases_opened_total", "Cases opened or completed by the dialogue.", "channel", "urgent"),
-		boundaries: times("baom_boundary_seconds", "How long each boundary takes; deliver and fetch without the network's part.", "boundary"),
+		boundaries: times("baom_boundary_seconds", "How long each boundary takes, answer being receive and turn in one; deliver without the network's part.", "boundary"),
 		sending:    times("baom_send_seconds", "How long a network takes to take a message.", "channel"),
 	}
 	m.stepping = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "baom_step_seconds", Help: "How long the dialogue's step takes, within the turn.",
@@ -101,6 +101,41 @@ func (j *measured) Receive(ctx context.Context, e bot.Entry) (fresh bool, err er
 	}
 	j.m.received.WithLabelValues(string(e.Peer.Channel), result).Inc()
 	return fresh, nil
+}
+
+// Answer implements bot.Journal. A step is counted where it was committed with its entry; else Turn takes it again.
+func (j *measured) Answer(ctx context.Context, e bot.Entry, step func(flows.Session, bot.Entry) bot.Turn) (fresh bool, deliver bot.Deliver, err error) {
+	began := j.m.now()
+	var k taken
+	fresh, deliver, err = j.Journal.Answer(ctx, e, func(s flows.Session, e bot.Entry) bot.Turn {
+		at := j.m.now()
+		t := step(s, e)
+		k = taken{e.ID, e.Peer.Channel, [2]string{s.Flow, s.State}, [2]string{t.Session.Flow, t.Session.State}, t, j.m.now().Sub(at)}
+		return t
+	})
+	if j.m.failed("receive", err) {
+		return fresh, deliver, err
+	}
+	whole := j.m.now().Sub(began)
+	result := "again"
+	if fresh {
+		result = "fresh"
+	}
+	j.m.received.WithLabelValues(string(e.Peer.Channel), result).Inc()
+	if deliver == nil {
+		j.m.boundaries.WithLabelValues("receive").Observe(whole.Seconds())
+		return fresh, nil, nil
+	}
+	j.m.boundaries.WithLabelValues("answer").Observe(whole.Seconds())
+	j.m.count(k, whole)
+	return fresh, func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {
+		return deliver(ctx, func(ctx context.Context, msg bot.Message) (string, error) {
+			at := j.m.now()
+			id, err := send(ctx, msg)
+			j.m.sent(e.Peer.Channel, msg, j.m.now().Sub(at), err)
+			return id, err
+		})
+	}, nil
 }
 
 // A taken is a step of the dialogue on the way to its commit.

@@ -21,6 +21,7 @@ import (
 	"baom/handlers/console"
 	"baom/handlers/telegram"
 	"baom/handlers/webchat"
+	"baom/handlers/whatsapp"
 	"baom/storage"
 	"baom/storage/local"
 )
@@ -77,6 +78,14 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
 		return err
+	}
+	if c.WhatsApp == "on" {
+		phone, db, err := newWhatsApp(ctx, c, key, services.databaseURL, store, shelf.Library, log, p.wire)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		server.carryWhatsApp(ctx, phone)
 	}
 	server.address(listener)
 	if err := server.firstAdministrator(ctx, p); err != nil {
@@ -155,6 +164,7 @@ type server struct {
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
+	whatsapp *whatsapp.WhatsApp // nil where it is off
 	chat     *webchat.Chat
 	console  *console.Console
 	registry *prometheus.Registry
@@ -167,7 +177,9 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	local := zone()
 	now := func() time.Time { return time.Now().In(local) }
 	var err error
-	s.chat, err = webchat.New(webchat.Config{Journal: store, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
+	s.registry = newRegistry(store, shelf, c.BackupDir, log)
+	journal := newMeter(s.registry, time.Now, log).journal(store)
+	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -181,14 +193,12 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 		}
 		messengers = append(messengers, s.telegram)
 	}
-	desk := &bot.Desk{Cases: store, Questions: store, Lib: shelf.Library, Now: now}
+	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Lib: shelf.Library, Now: now}
 	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
 		PublicURL: c.PublicURL, Log: log, Now: now, Location: local})
 	if err != nil {
 		return nil, err
 	}
-	s.registry = newRegistry(store, shelf, c.BackupDir, log)
-	journal := newMeter(s.registry, time.Now, log).journal(store)
 	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log}
 	return s, nil
 }

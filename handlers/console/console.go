@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -28,7 +29,7 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Config is what a Console is made of. All fields but PublicURL and Content are needed.
+// Config is what a Console is made of. All fields but PublicURL, Content and Phone are needed.
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
@@ -44,6 +45,8 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Location *time.Location // the offices' time zone
+
+	Phone *Phone // nil: without WhatsApp; set before the first request
 }
 
 // Content tells an administrator of the content in force, and reads it again.
@@ -64,6 +67,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
+	reading   sync.Mutex    // of workbooks, one at a time
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -158,6 +162,20 @@ func (c *Console) routes() map[string]member {
 		"GET /console/questions/patch":         c.questionsPatch,
 		"GET /console/content":                 c.contentPage,
 		"POST /console/content":                c.reloadContent,
+		"GET /console/cases/{case}/sheet":      c.sheet,
+		"GET /console/cases/{case}/receipt":    c.receipt,
+		"GET /console/figures":                 c.figures,
+		"GET /console/figures.xlsx":            c.figuresExcel,
+		"GET /console/report":                  c.report,
+		"GET /console/imports":                 c.imports,
+		"POST /console/imports":                c.addImport,
+		"GET /console/imports/{import}":        c.importPage,
+		"POST /console/imports/{import}/plan":  c.planImport,
+		"POST /console/imports/{import}/take":  c.takeImport,
+		"POST /console/imports/{import}/drop":  c.dropImport,
+		"GET /console/register":                c.register,
+		"GET /console/register/list":           c.registerList,
+		"GET /console/register.xlsx":           c.registerExcel,
 		"GET /console/account":                 c.account,
 		"POST /console/account":                c.changePassphrase,
 		"POST /console/logout":                 c.logout,
@@ -165,6 +183,10 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers":               c.addOfficer,
 		"POST /console/officers/{id}/disabled": c.setDisabled,
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
+		"GET /console/whatsapp":                c.keeper(c.whatsapp),
+		"GET /console/whatsapp/live":           c.keeper(c.whatsappLive),
+		"POST /console/whatsapp/pair":          c.keeper(c.pairPhone),
+		"POST /console/whatsapp/unpair":        c.keeper(c.unpairPhone),
 	}
 }
 

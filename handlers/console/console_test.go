@@ -40,8 +40,11 @@ type world struct {
 	store    *storage.Store
 	desk     *bot.Desk
 	url      string
+	console  *console.Console
 	officers map[string]*bot.Officer
 	arrivals int
+	zone     *time.Location
+	peers    map[int64]bot.Peer // by case
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}}
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}, zone: zone, peers: map[int64]bot.Peer{}}
 	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
@@ -66,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.Start()
 	t.Cleanup(func() { stop(); server.Close() })
-	w.url = server.URL
+	w.url, w.console = server.URL, c
 	h, err := hash()
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +80,8 @@ func newWorld(t *testing.T) *world {
 		{Login: "latifa", Name: "لطيفة بناني", Role: bot.RoleHead, Office: "agadir"},
 		{Login: "omar", Name: "Omar Achtouk", Role: bot.RoleOfficer, Office: "tiznit"},
 		{Login: "root", Name: "Administration", Role: bot.RoleAdmin},
+		{Login: "samir", Name: "Samir Tazi", Role: bot.RoleSupervisor, Office: "agadir"},
+		{Login: "nadia", Name: "Nadia Ouali", Role: bot.RoleNetwork},
 	} {
 		o.Hash = h
 		if err := store.SaveOfficer(t.Context(), &o); err != nil {
@@ -121,6 +126,7 @@ func (w *world) arrive(a arrival) int64 {
 	if err != nil || len(list) != 1 {
 		w.t.Fatalf("the new case is not there: %v %v", list, err)
 	}
+	w.peers[list[0].ID] = peer
 	return list[0].ID
 }
 
@@ -282,55 +288,89 @@ func TestRights(t *testing.T) {
 	w := newWorld(t)
 	picture := &bot.Media{Kind: flows.Image, Mime: "image/png", Data: png, State: bot.MediaReady, Size: int64(len(png))}
 	browsers := map[string]*browser{"": w.browser("")}
-	people := []string{"", "omar", "amina", "latifa", "root"} // nobody, another office's officer, officer, head, administrator
+	people := []string{"", "omar", "amina", "latifa", "root", "samir", "nadia"} // nobody, another office's officer, officer, head, administrator, supervisor, coordinator
 	for _, login := range people[1:] {
 		browsers[login] = w.browser(login)
 	}
 	// What each gets: a status; 0 stands for a redirect to the log-in page, 303 for one onwards.
 	in := func(n int) []int { return []int{0, n, n, n, n} }
 	office := func(n int) []int { return []int{0, 403, n, n, n} }
+	list := listOf2026(t)
 	held := "held" // the case is held by Amina
 	for route, tt := range map[string]struct {
 		form  url.Values
 		state string
 		want  []int
+		plain []int // of who sees figures alone; nil: nothing but what is public
 	}{
-		"GET /console/":                        {want: in(200)},
-		"GET /console/list":                    {want: in(200)},
-		"GET /console/?office=agadir":          {want: office(200)},
-		"GET /console/events":                  {want: in(200)},
-		"GET /console/events?office=agadir":    {want: office(200)},
-		"GET /console/cases/{case}":            {want: office(200)},
-		"GET /console/cases/{case}/live":       {want: office(200)},
-		"GET /console/cases/{case}/events":     {want: office(200)},
-		"GET /console/media/{case}/{line}":     {want: office(200)},
-		"POST /console/cases/{case}/claim":     {want: office(303)},
-		"POST /console/cases/{case}/take":      {want: []int{0, 403, 303, 303, 303}, state: held},
-		"POST /console/cases/{case}/reply":     {form: url.Values{"text": {"bonjour"}}, want: []int{0, 403, 303, 409, 409}, state: held},
-		"POST /console/cases/{case}/note":      {form: url.Values{"text": {"vu"}}, want: office(303)},
-		"POST /console/cases/{case}/release":   {want: office(303), state: held},
-		"POST /console/cases/{case}/hand":      {form: url.Values{"to": {"office:tiznit"}}, want: office(303)},
-		"POST /console/cases/{case}/close":     {form: url.Values{"outcome": {"informed"}}, want: office(303)},
-		"POST /console/cases/{case}/reopen":    {want: office(303), state: "closed"},
-		"GET /console/account":                 {want: in(200)},
-		"POST /console/account":                {form: url.Values{"old": {"x"}, "new": {"x"}}, want: in(422)},
-		"GET /console/officers":                {want: []int{0, 403, 403, 200, 200}},
-		"POST /console/officers":               {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
-		"POST /console/officers/{id}/disabled": {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
-		"POST /console/officers/{id}/renew":    {want: []int{0, 403, 403, 200, 200}},
-		"POST /console/cases/{case}/card":      {form: url.Values{"structure": {"cnss"}}, want: office(303)},
-		"GET /console/questions":               {want: in(200)},
-		"POST /console/questions":              {form: url.Values{"title": {"t"}, "text": {"r"}, "lang": {"fr"}}, want: in(422)},
-		"GET /console/questions/patch":         {want: in(200)},
-		"GET /console/content":                 {want: []int{0, 403, 403, 403, 200}},
-		"POST /console/content":                {want: []int{0, 403, 403, 403, 403}}, // here it is never read again
-		"POST /console/nothing":                {want: []int{404, 404, 404, 404, 404}},
-		"GET /console/cases/999999":            {want: in(404)},
-		"GET /console/cases/x":                 {want: in(404)},
-		"GET /console/media/{case}/999999":     {want: office(404)},
-		"GET /console/login":                   {want: []int{200, 303, 303, 303, 303}},
-		"POST /console/lang":                   {form: url.Values{"lang": {"fr"}}, want: []int{303, 303, 303, 303, 303}},
+		"GET /console/":                                                          {want: in(200), plain: []int{303, 303}},
+		"GET /console/list":                                                      {want: in(200)},
+		"GET /console/?office=agadir":                                            {want: office(200), plain: []int{303, 303}},
+		"GET /console/events":                                                    {want: in(200)},
+		"GET /console/events?office=agadir":                                      {want: office(200)},
+		"GET /console/cases/{case}":                                              {want: office(200)},
+		"GET /console/cases/{case}/live":                                         {want: office(200)},
+		"GET /console/cases/{case}/events":                                       {want: office(200)},
+		"GET /console/media/{case}/{line}":                                       {want: office(200)},
+		"POST /console/cases/{case}/claim":                                       {want: office(303)},
+		"POST /console/cases/{case}/take":                                        {want: []int{0, 403, 303, 303, 303}, state: held},
+		"POST /console/cases/{case}/reply":                                       {form: url.Values{"text": {"bonjour"}}, want: []int{0, 403, 303, 409, 409}, state: held},
+		"POST /console/cases/{case}/note":                                        {form: url.Values{"text": {"vu"}}, want: office(303)},
+		"POST /console/cases/{case}/release":                                     {want: office(303), state: held},
+		"POST /console/cases/{case}/hand":                                        {form: url.Values{"to": {"office:tiznit"}}, want: office(303)},
+		"POST /console/cases/{case}/close":                                       {form: url.Values{"outcome": {"informed"}}, want: office(303)},
+		"POST /console/cases/{case}/reopen":                                      {want: office(303), state: "closed"},
+		"GET /console/cases/{case}/sheet":                                        {want: office(200)},
+		"GET /console/cases/{case}/receipt":                                      {want: office(200)},
+		"GET /console/imports":                                                   {want: in(200)},
+		"GET /console/imports?office=agadir":                                     {want: office(200)},
+		"POST /console/imports":                                                  {want: in(422)},
+		"GET /console/imports/{import}":                                          {want: office(200)},
+		"POST /console/imports/{import}/plan":                                    {want: office(303)},
+		"POST /console/imports/{import}/take":                                    {want: office(409)}, // it has changed since
+		"POST /console/imports/{import}/drop":                                    {want: office(303)},
+		"GET /console/imports/999999":                                            {want: in(404), plain: []int{404, 404}},
+		"GET /console/register":                                                  {want: in(200)},
+		"GET /console/register?office=agadir":                                    {want: office(200)},
+		"GET /console/register/list":                                             {want: in(200)},
+		"GET /console/register.xlsx":                                             {want: in(200)},
+		"GET /console/register.xlsx?office=agadir&from=2026-01-01&to=2026-12-31": {want: office(200)},
+		"GET /console/register/list?office=agadir":                               {want: office(200)},
+		"GET /console/figures":                                                   {want: in(200), plain: []int{200, 200}},
+		"GET /console/figures?office=agadir":                                     {want: office(200), plain: []int{200, 403}},
+		"GET /console/figures?office=tiznit":                                     {want: []int{0, 200, 403, 403, 200}},
+		"GET /console/figures.xlsx":                                              {want: in(200), plain: []int{200, 200}},
+		"GET /console/figures.xlsx?office=agadir":                                {want: office(200), plain: []int{200, 403}},
+		"GET /console/report":                                                    {want: in(200), plain: []int{200, 200}},
+		"GET /console/report?office=agadir":                                      {want: office(200), plain: []int{200, 403}},
+		"GET /console/figures?year=1900":                                         {want: in(422), plain: []int{422, 422}},
+		"GET /console/account":                                                   {want: in(200), plain: []int{200, 200}},
+		"POST /console/account":                                                  {form: url.Values{"old": {"x"}, "new": {"x"}}, want: in(422), plain: []int{422, 422}},
+		"GET /console/officers":                                                  {want: []int{0, 403, 403, 200, 200}},
+		"POST /console/officers":                                                 {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
+		"POST /console/officers/{id}/disabled":                                   {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
+		"POST /console/officers/{id}/renew":                                      {want: []int{0, 403, 403, 200, 200}},
+		"POST /console/cases/{case}/card":                                        {form: url.Values{"structure": {"cnss"}}, want: office(303)},
+		"GET /console/questions":                                                 {want: in(200)},
+		"POST /console/questions":                                                {form: url.Values{"title": {"t"}, "text": {"r"}, "lang": {"fr"}}, want: in(422)},
+		"GET /console/questions/patch":                                           {want: in(200)},
+		"GET /console/content":                                                   {want: []int{0, 403, 403, 403, 200}},
+		"POST /console/content":                                                  {want: []int{0, 403, 403, 403, 403}}, // here it is never read again
+		"POST /console/nothing":                                                  {want: []int{404, 404, 404, 404, 404}},
+		"GET /console/cases/999999":                                              {want: in(404), plain: []int{404, 404}},
+		"GET /console/cases/x":                                                   {want: in(404), plain: []int{404, 404}},
+		"GET /console/media/{case}/999999":                                       {want: office(404)},
+		"GET /console/login":                                                     {want: []int{200, 303, 303, 303, 303}},
+		"POST /console/lang":                                                     {form: url.Values{"lang": {"fr"}}, want: []int{303, 303, 303, 303, 303}},
 	} {
+		switch {
+		case tt.plain != nil:
+			tt.want = append(tt.want, tt.plain...)
+		case tt.want[0] == 0:
+			tt.want = append(tt.want, 403, 403)
+		default:
+			tt.want = append(tt.want, tt.want[4], tt.want[4])
+		}
 		for i, login := range people {
 			id := w.arrive(arrival{words: "bonjour", media: picture})
 			_, lines, err := w.store.Case(t.Context(), id)
@@ -352,8 +392,12 @@ func TestRights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			held := &bot.Import{Office: "agadir", Officer: w.officers["karim"].ID, File: list}
+			if err := w.store.SaveImport(t.Context(), held); err != nil {
+				t.Fatal(err)
+			}
 			method, path, _ := strings.Cut(route, " ")
-			path = strings.NewReplacer("{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
+			path = strings.NewReplacer("{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID), "{import}", fmt.Sprint(held.ID)).Replace(path)
 			form := url.Values{}
 			for k, v := range tt.form {
 				form.Set(k, strings.ReplaceAll(v[0], "{who}", login))
@@ -641,6 +685,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, nobody := w.browser("latifa"), w.browser("")
+	_, imported, _ := head.upload("agadir", listOf2026(t))
 	for _, lang := range []content.Lang{content.French, content.Arabic, content.English} {
 		for _, b := range []*browser{head, nobody} {
 			if status, to, _ := b.post("/console/lang", url.Values{"lang": {string(lang)}, "back": {"/console/account"}}); status != 303 || to != "/console/account" {
@@ -661,7 +706,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 					seen[id] = true
 				}
 				for _, a := range []string{"src", "href", "action"} {
-					if v := attr(n, a); v != "" && !strings.HasPrefix(v, "/console/") && !strings.HasPrefix(v, "#") && !strings.HasPrefix(v, "tel:") {
+					if v := attr(n, a); v != "" && !strings.HasPrefix(v, "/console/") && !strings.HasPrefix(v, "?show=") && !strings.HasPrefix(v, "#") && !strings.HasPrefix(v, "tel:") {
 						t.Errorf("%s in %s: <%s %s=%q> leads elsewhere", path, lang, n.Data, a, v)
 					}
 				}
@@ -677,7 +722,10 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers",
-			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed)} {
+			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
+			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
+			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",
+			fmt.Sprintf("/console/cases/%d/sheet", open), fmt.Sprintf("/console/cases/%d/receipt", open), fmt.Sprintf("/console/cases/%d/receipt", closed)} {
 			check(path, head.page(path))
 		}
 		_, _, body := head.get("/console/cases/999999")

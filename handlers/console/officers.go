@@ -34,14 +34,14 @@ func (c *Console) showOfficers(w http.ResponseWriter, r *http.Request, who *bot.
 	slices.SortFunc(officers, func(a, b bot.Officer) int {
 		return cmp.Or(cmp.Compare(a.Office, b.Office), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	v := officersView{Officers: officers, Roles: []string{bot.RoleOfficer, bot.RoleHead}, Self: who.ID, Fresh: pass, FreshLogin: login}
+	v := officersView{Officers: officers, Roles: []string{bot.RoleOfficer, bot.RoleHead, bot.RoleSupervisor}, Self: who.ID, Fresh: pass, FreshLogin: login}
 	for _, o := range c.Lib().Offices() {
 		if who.May(o.ID) {
 			v.Offices = append(v.Offices, o)
 		}
 	}
 	if who.Role == bot.RoleAdmin {
-		v.Roles = append(v.Roles, bot.RoleAdmin)
+		v.Roles = bot.Roles()
 	}
 	return c.render(w, r, who, http.StatusOK, "officers", "console.officers.title", v)
 }
@@ -51,7 +51,7 @@ func (c *Console) addOfficer(w http.ResponseWriter, r *http.Request, who *bot.Of
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
 	o := bot.Officer{Login: strings.ToLower(strings.TrimSpace(r.FormValue("login"))), Name: r.FormValue("name"), Role: r.FormValue("role"),
 		Office: r.FormValue("office"), Langs: []content.Lang{content.French, content.Arabic}}
-	if o.Role == bot.RoleAdmin {
+	if !bot.OfOffice(o.Role) {
 		o.Office = ""
 	}
 	if err := ValidateLogin(o.Login); err != nil {
@@ -97,7 +97,7 @@ func (c *Console) setDisabled(w http.ResponseWriter, r *http.Request, who *bot.O
 // officerOf is the officer whom a request is about, if who may manage officers at all: others learn nothing of who
 // there is.
 func (c *Console) officerOf(r *http.Request, who *bot.Officer) (*bot.Officer, error) {
-	if who.Role == bot.RoleOfficer {
+	if !who.Leads(who.Office) {
 		return nil, fmt.Errorf("manage officers: %w", bot.ErrForbidden)
 	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)

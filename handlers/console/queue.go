@@ -126,6 +126,10 @@ func (c *Console) queueView(r *http.Request, who *bot.Officer) (queueView, error
 }
 
 func (c *Console) queue(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	if !who.Works() { // figures are all there is for them
+		http.Redirect(w, r, "/console/figures", http.StatusSeeOther)
+		return nil
+	}
 	v, err := c.queueView(r, who)
 	if err != nil {
 		return err

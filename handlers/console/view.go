@@ -29,19 +29,25 @@ func tongues() []content.Lang { return []content.Lang{content.French, content.Ar
 
 // A page is what every template is given: who looks at it, where, and in View what the page is about.
 type page struct {
-	Who   *bot.Officer // nil before log-in
-	Title string       // id of its words
-	Name  string       // of the template
-	Path  string       // to come back to
-	Done  string       // what has just been done
+	Who   *bot.Officer  // nil before log-in
+	Title string        // id of its words
+	Name  string        // of the template
+	Path  string        // to come back to
+	Done  string        // what has just been done
+	Alarm bot.LinkState // of WhatsApp's link, where who looks must do something
+	Phone bool          // who looks after WhatsApp's link
 	View  any
+	Body  template.HTML // the page's own template, already made; empty: the layout names it
 }
 
 // Tongues are the languages of the interface.
 func (page) Tongues() []content.Lang { return tongues() }
 
 // Manages reports whether who looks at the page manages officers.
-func (p page) Manages() bool { return p.Who != nil && p.Who.Role != bot.RoleOfficer }
+func (p page) Manages() bool { return p.Who != nil && p.Who.Leads(p.Who.Office) }
+
+// Works reports whether who looks at the page works on people's cases.
+func (p page) Works() bool { return p.Who != nil && p.Who.Works() }
 
 // Administers reports whether who looks at the page is an administrator.
 func (p page) Administers() bool { return p.Who != nil && p.Who.Role == bot.RoleAdmin }
@@ -81,12 +87,22 @@ func (c *Console) setLang(w http.ResponseWriter, r *http.Request) error {
 
 // render writes a whole page. Nothing is written if the template fails.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Officer, status int, name, title string, view any) error {
-	p := page{Who: who, Title: title, Name: name, Path: r.URL.RequestURI(), View: view}
+	p := page{Who: who, Title: title, Name: name, Path: r.URL.RequestURI(), View: view, Alarm: c.alarm(r.Context(), who), Phone: c.Phone != nil && who != nil && who.Role == bot.RoleAdmin}
 	if who != nil && status == http.StatusOK {
 		p.Done = c.sessions.PopString(r.Context(), keyDone)
 	}
+	if slices.Contains(ownPages, name) {
+		var b bytes.Buffer
+		if err := c.templates[c.lang(r)].ExecuteTemplate(&b, name, p); err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+		p.Body = template.HTML(b.String())
+	}
 	return c.write(w, r, status, "layout", p)
 }
+
+// ownPages are the pages of the register, the figures and the imports: they have a style sheet of their own.
+var ownPages = []string{"register", "figures", "imports", "import"}
 
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
@@ -127,6 +143,8 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
+		"foldable": less, "span": w.span, "mark": w.mark,
+		"inc": func(i int) int { return i + 1 },
 	}
 }
 

@@ -10,24 +10,18 @@ import (
 )
 
 // arrived does the small things that follow an update's arrival, beside the line and without its guarantees: the press
-// is answered so that the button stops turning, its keyboard goes, and typing shows if the answer takes a while.
-func (t *Telegram) arrived(ctx context.Context, u *models.Update, filed bool) {
+// is answered so that the button stops turning, unless that is done, and its keyboard goes.
+func (t *Telegram) arrived(ctx context.Context, u *models.Update, filed, answered bool) {
 	switch {
 	case u.CallbackQuery != nil:
 		q := u.CallbackQuery
-		t.aside(ctx, func(ctx context.Context) {
-			t.api.AnswerCallbackQuery(ctx, &tg.AnswerCallbackQueryParams{CallbackQueryID: q.ID})
-			if m := q.Message.Message; m != nil && filed {
-				t.removeKeyboard(ctx, m.Chat.ID, m.ID)
-			}
-		})
-		if filed {
-			chat, _ := pressedIn(q)
-			t.typing.begin(chat)
+		if !answered {
+			t.aside(ctx, func(ctx context.Context) { t.post(ctx, "answerCallbackQuery", pressed{Query: q.ID}, nil) })
 		}
-	case u.Message != nil && filed:
-		t.typing.begin(u.Message.Chat.ID)
-	case u.Message != nil:
+		if m := q.Message.Message; m != nil && filed {
+			t.bareKeyboard(ctx, m.Chat.ID, m.ID)
+		}
+	case u.Message != nil && !filed:
 		t.leave(ctx, u.Message.Chat, false)
 	case u.MyChatMember != nil:
 		t.membership(ctx, u.MyChatMember)
@@ -73,10 +67,10 @@ func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	go func() {
+	t.crew.Go(func() {
 		defer func() { cancel(); <-t.room }()
 		f(ctx)
-	}()
+	})
 }
 
 // settle waits for the small calls beside the line, which takes no longer than their time limit, and lets no more begin.
@@ -85,10 +79,40 @@ func (t *Telegram) settle() {
 	for range cap(t.room) {
 		t.room <- struct{}{}
 	}
+	t.crew.Wait()
+	if t.wire != nil {
+		t.wire.close()
+	}
 }
 
-func (t *Telegram) removeKeyboard(ctx context.Context, chat int64, message int) {
-	t.api.EditMessageReplyMarkup(ctx, &tg.EditMessageReplyMarkupParams{ChatID: chat, MessageID: message, ReplyMarkup: keyboard{Rows: [][]button{}}})
+// bareKeyboard removes the buttons under a message, beside the line, unless that was done a moment ago: the press that
+// they had and the answer to it both ask for it.
+func (t *Telegram) bareKeyboard(ctx context.Context, chat int64, message int) {
+	if t.bare.now(chat, message) {
+		t.aside(ctx, func(ctx context.Context) {
+			t.post(ctx, "editMessageReplyMarkup", bare{chat, message, keyboard{Rows: [][]button{}}}, nil)
+		})
+	}
+}
+
+// cleared remembers of each chat the last message whose buttons were removed.
+type cleared struct {
+	mu   sync.Mutex
+	last map[int64]int
+}
+
+// now notes that a message's buttons are removed now, and reports whether that is news.
+func (c *cleared) now(chat int64, message int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last[chat] == message {
+		return false
+	}
+	if c.last == nil || len(c.last) >= maxTyping {
+		c.last = map[int64]int{}
+	}
+	c.last[chat] = message
+	return true
 }
 
 func (t *Telegram) showTyping(chat int64) {

@@ -48,7 +48,7 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 		}
 	}
 	if old, _ := strconv.Atoi(m.Keyboard); old != 0 {
-		t.aside(ctx, func(ctx context.Context) { t.removeKeyboard(ctx, chat, old) })
+		t.bareKeyboard(ctx, chat, old)
 	}
 	return strconv.Itoa(sent.ID), nil
 }
@@ -111,15 +111,15 @@ func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Mes
 			return sent, nil
 		}
 		failed := t.sendError(method, err)
-		said := (*bot.SendError)(nil)
+		refusal := (*bot.SendError)(nil)
 		switch refused := errors.Is(err, tg.ErrorBadRequest); {
 		case refused && html && strings.Contains(err.Error(), "parse entities"):
 			t.Log.Error("telegram: markup was refused; sent without", "error", t.hide(err))
 			html = false
 		case refused && s.file != nil && method != "sendDocument" && !strings.Contains(err.Error(), "chat not found"):
 			method = "sendDocument"
-		case errors.As(failed, &said) && said.After > 0:
-			t.pace.flooded(chat, said.After, t.Now())
+		case errors.As(failed, &refusal) && refusal.After > 0:
+			t.pace.flooded(chat, refusal.After, t.Now())
 			return nil, failed
 		default:
 			return nil, failed
@@ -160,9 +160,9 @@ func (s step) method() string {
 }
 
 func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, html bool) (*models.Message, error) {
-	text, mode := markup(s.words), models.ParseModeHTML
+	shown, mode := markup(s.words), models.ParseModeHTML
 	if !html {
-		text, mode = plain(s.words), ""
+		shown, mode = plain(s.words), ""
 	}
 	var k models.ReplyMarkup // an interface: stays nil without choices
 	if s.choices != nil {
@@ -175,21 +175,24 @@ func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, 
 	case s.contact != nil:
 		return t.api.SendContact(ctx, &tg.SendContactParams{ChatID: chat, PhoneNumber: s.contact.Phone, FirstName: s.contact.Name, ReplyMarkup: k})
 	case s.file == nil:
-		return t.api.SendMessage(ctx, &tg.SendMessageParams{ChatID: chat, Text: text, ParseMode: mode, ReplyMarkup: k,
-			LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: tg.True()}})
+		var sent struct {
+			ID int `json:"message_id"`
+		}
+		err := t.post(ctx, "sendMessage", said{chat, shown, mode, preview{true}, s.choices}, &sent)
+		return &models.Message{ID: sent.ID}, err
 	}
 	file := &models.InputFileUpload{Filename: fileName(s.file), Data: bytes.NewReader(s.file.Data)}
 	switch method {
 	case "sendVoice":
-		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	case "sendAudio":
-		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	case "sendPhoto":
-		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
 	case "sendVideo":
-		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: text, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
 	}
-	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: text, ParseMode: mode, ReplyMarkup: k})
+	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
 }
 
 // fileName is the name a file is sent with; a telephone opens a file by the end of its name.

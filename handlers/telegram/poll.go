@@ -46,7 +46,7 @@ func (t *Telegram) poll(ctx context.Context, receive receiver) error {
 	if err != nil {
 		return err
 	}
-	in := intake{take: func(ctx context.Context, u *models.Update) error { return t.take(ctx, u, receive) }, filed: map[int64]bool{}}
+	in := intake{take: func(ctx context.Context, u *models.Update) error { return t.take(ctx, u, receive, false) }, filed: map[int64]bool{}}
 	for failures := 0; ctx.Err() == nil; {
 		updates, err := t.getUpdates(ctx, in.offset)
 		longest := 7 // steps of the back-off: half a minute where Telegram is away
@@ -130,15 +130,21 @@ func (in *intake) all(ctx context.Context, updates []*models.Update) (n int, fai
 	return n, failed
 }
 
-// take files one update and does what follows from its arrival.
-func (t *Telegram) take(ctx context.Context, u *models.Update, receive receiver) error {
+// take files one update and does what follows from its arrival. A pressed button is answered by a call, unless the answer
+// to the webhook's post does that.
+func (t *Telegram) take(ctx context.Context, u *models.Update, receive receiver, answered bool) error {
 	e, ok := t.entry(u)
 	if ok {
+		chat := chatOf(u)
+		if u.EditedMessage == nil {
+			t.typing.begin(chat) // before the answer can leave
+		}
 		if err := receive(ctx, e); err != nil {
+			t.typing.end(chat)
 			return err
 		}
 	}
-	t.arrived(ctx, u, ok)
+	t.arrived(ctx, u, ok, answered)
 	return nil
 }
 

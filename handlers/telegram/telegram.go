@@ -9,11 +9,12 @@
 package telegram
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -51,13 +52,17 @@ type Config struct {
 type Telegram struct {
 	Config
 	api     *tg.Bot
-	base    string // the API's address, without a slash at its end
+	base    string   // the API's address, without a slash at its end
+	bot     *url.URL // where its methods are called, with a slash at its end
+	wire    *wire    // makes the calls of every message; nil: HTTP does
+	bare    cleared
 	typing  typing
 	pace    pace
 	parts   parts
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
-	room    chan struct{}            // bounds the small calls beside the line: answered presses, removed keyboards
-	blocked atomic.Int64             // how many people have blocked the bot since the start
+	crew    bot.Crew
+	room    chan struct{} // bounds the small calls beside the line: answered presses, removed keyboards
+	blocked atomic.Int64  // how many people have blocked the bot since the start
 
 	groupsMu sync.Mutex
 	groups   map[int64]bool // groups that we have left
@@ -98,9 +103,10 @@ func New(c Config) (*Telegram, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.HTTP == nil {
+	own := c.HTTP == nil
+	if own {
 		// The library's two idle connections halve what can be sent at once.
-		c.HTTP = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 256, MaxIdleConnsPerHost: 128,
+		c.HTTP = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 256, MaxIdleConnsPerHost: 128, MaxConnsPerHost: maxLines,
 			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true}}
 	}
 	base := strings.TrimSuffix(c.APIURL, "/")
@@ -109,7 +115,14 @@ func New(c Config) (*Telegram, error) {
 	if err != nil {
 		return nil, fmt.Errorf("telegram: %w", err)
 	}
-	t := &Telegram{Config: c, api: api, base: base, room: make(chan struct{}, 64), groups: map[int64]bool{}}
+	address, err := botAddress(base, c.Token)
+	if err != nil {
+		return nil, fmt.Errorf("telegram: %w", err)
+	}
+	t := &Telegram{Config: c, api: api, base: base, bot: address, room: make(chan struct{}, 64), groups: map[int64]bool{}}
+	if own {
+		t.wire = newWire(address)
+	}
 	t.typing = typing{after: 400 * time.Millisecond, show: t.showTyping, timers: map[int64]*time.Timer{}}
 	return t, nil
 }
@@ -195,12 +208,15 @@ func (t *Telegram) Webhook() http.Handler {
 			http.Error(w, "not for you", http.StatusUnauthorized)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxUpdate))
+		read := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(read)
+		read.Reset()
+		_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxUpdate))
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 			http.Error(w, "too large for an update", http.StatusRequestEntityTooLarge)
 			return
 		}
-		u, ok := decode(body)
+		u, ok := decode(read.Bytes())
 		if err != nil || !ok {
 			http.Error(w, "not an update", http.StatusBadRequest)
 			return
@@ -209,7 +225,7 @@ func (t *Telegram) Webhook() http.Handler {
 		if receive == nil {
 			err = errors.New("not running")
 		} else {
-			err = t.take(r.Context(), u, *receive)
+			err = t.take(r.Context(), u, *receive, true)
 		}
 		if err != nil {
 			t.Log.Warn("telegram: an update could not be filed; Telegram sends it again", "error", err)
@@ -217,6 +233,12 @@ func (t *Telegram) Webhook() http.Handler {
 			http.Error(w, "not now", http.StatusServiceUnavailable)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
+		if u.CallbackQuery == nil {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		// Our answer carries Telegram's: the button stops turning without a call.
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(pressed{Method: "answerCallbackQuery", Query: u.CallbackQuery.ID})
 	})
 }

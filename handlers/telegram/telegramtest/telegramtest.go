@@ -294,16 +294,9 @@ func params(r *http.Request) (form map[string]string, uploads map[string]upload,
 	case strings.HasPrefix(ct, "multipart/form-data"):
 		err = multipartParams(r, form, uploads)
 	case strings.HasPrefix(ct, "application/json"):
-		var raw map[string]json.RawMessage
-		if err = json.NewDecoder(r.Body).Decode(&raw); errors.Is(err, io.EOF) {
-			err = nil
-		}
-		for k, v := range raw {
-			if text := ""; json.Unmarshal(v, &text) == nil {
-				form[k] = text
-			} else {
-				form[k] = string(v)
-			}
+		var data []byte
+		if data, err = io.ReadAll(r.Body); err == nil && len(data) > 0 {
+			err = jsonParams(data, form)
 		}
 	default:
 		err = r.ParseForm()
@@ -312,6 +305,20 @@ func params(r *http.Request) (form map[string]string, uploads map[string]upload,
 		}
 	}
 	return form, uploads, err
+}
+
+// jsonParams reads parameters written as JSON; what is no text stays as it is written.
+func jsonParams(data []byte, form map[string]string) error {
+	var raw map[string]json.RawMessage
+	err := json.Unmarshal(data, &raw)
+	for k, v := range raw {
+		if text := ""; json.Unmarshal(v, &text) == nil {
+			form[k] = text
+		} else {
+			form[k] = string(v)
+		}
+	}
+	return err
 }
 
 func multipartParams(r *http.Request, form map[string]string, uploads map[string]upload) error {

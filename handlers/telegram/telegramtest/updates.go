@@ -3,8 +3,10 @@ package telegramtest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -192,6 +194,30 @@ func (s *Server) post(h hook, body []byte) bool {
 	if err != nil {
 		return false
 	}
-	resp.Body.Close()
-	return resp.StatusCode >= 200 && resp.StatusCode < 300
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
+		return false
+	}
+	s.answered(resp)
+	return true
+}
+
+// answered makes the call that the answer to a webhook's post may be. Nobody hears what became of it.
+func (s *Server) answered(resp *http.Response) {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil || len(data) == 0 {
+		return
+	}
+	form := map[string]string{}
+	err = jsonParams(data, form)
+	method := form["method"]
+	delete(form, "method")
+	if err != nil || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") || method == "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.breaks("the answer to a webhook's post is no call: %.100q", data)
+		return
+	}
+	s.called(method, form, nil)
+	s.do(nil, method, form, nil)
 }

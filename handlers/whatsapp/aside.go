@@ -1,0 +1,120 @@
+package whatsapp
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+)
+
+// arrived does the small things that follow a message's arrival: the answer waits for a moment, and typing shows if it
+// takes longer.
+func (w *WhatsApp) arrived(peer string, info *types.MessageInfo) {
+	now := w.Now()
+	w.chats.wrote(peer, info, now)
+	w.pace.heard(peer, now, w.Pause)
+	w.typing.begin(peer)
+}
+
+// markRead shows what a person wrote as read, now that an answer leaves.
+func (w *WhatsApp) markRead(ctx context.Context, l *line, peer string) {
+	chat, sender, ids := w.chats.unread(peer)
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := l.MarkRead(ctx, ids, w.Now(), chat, sender.ToNonAD()); err != nil {
+		w.Log.Debug("whatsapp: a read receipt could not be sent")
+	}
+}
+
+// showTyping shows the peer that an answer is on its way.
+func (w *WhatsApp) showTyping(peer string) {
+	l, chat := w.line.Load(), w.chats.name(peer)
+	if l == nil || chat.IsEmpty() {
+		return
+	}
+	w.aside(func(ctx context.Context) {
+		l.SendChatPresence(ctx, chat, types.ChatPresenceComposing, types.ChatPresenceMediaText)
+	})
+}
+
+// aside runs a small call beside the line, whose failure matters to nobody; where too many are under way it is left out.
+func (w *WhatsApp) aside(f func(context.Context)) {
+	select {
+	case w.room <- struct{}{}:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	go func() {
+		defer func() { cancel(); <-w.room }()
+		w.safely("a small call", func() { f(ctx) })
+	}()
+}
+
+// settle waits for the small calls beside the line, which takes no longer than their time limit.
+func (w *WhatsApp) settle() {
+	w.typing.stop()
+	w.missing.stop()
+	for range cap(w.room) {
+		w.room <- struct{}{}
+	}
+	for range cap(w.room) {
+		<-w.room
+	}
+}
+
+// typingAfter is how long an answer may take before typing shows.
+const typingAfter = 400 * time.Millisecond
+
+// typing shows "typing…" where no answer has left within a moment.
+type typing struct {
+	show   func(peer string)
+	mu     sync.Mutex
+	timers map[string]*time.Timer
+}
+
+func (t *typing) begin(peer string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timers[peer] != nil || len(t.timers) >= remembered {
+		return
+	}
+	if t.timers == nil {
+		t.timers = map[string]*time.Timer{}
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(typingAfter, func() {
+		t.mu.Lock()
+		mine := t.timers[peer] == timer // else the answer left just now
+		if mine {
+			delete(t.timers, peer)
+		}
+		t.mu.Unlock()
+		if mine {
+			t.show(peer)
+		}
+	})
+	t.timers[peer] = timer
+}
+
+func (t *typing) end(peer string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if timer := t.timers[peer]; timer != nil {
+		timer.Stop()
+		delete(t.timers, peer)
+	}
+}
+
+func (t *typing) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, timer := range t.timers {
+		timer.Stop()
+	}
+	clear(t.timers)
+}

@@ -1,0 +1,164 @@
+package whatsapp
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+	"golang.org/x/time/rate"
+)
+
+// pace spreads messages as a person would send them: a pause before each to the same person, and no more than some in a
+// minute to everybody.
+type pace struct {
+	all  *rate.Limiter
+	mu   sync.Mutex
+	next map[string]time.Time // by peer: when the next message may leave
+}
+
+// shortWait is how long a message is waited with at most; a longer one is put back into the outbox.
+const shortWait = 15 * time.Second
+
+// reserve is how long a message to a peer has to wait. Its turn is taken, unless the wait is not a short one.
+func (p *pace) reserve(peer string, now time.Time, pause time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	turn := p.all.ReserveN(now, 1)
+	wait := max(turn.DelayFrom(now), p.next[peer].Sub(now), 0)
+	if wait > shortWait {
+		turn.CancelAt(now)
+		return wait
+	}
+	p.set(peer, now.Add(wait), pause)
+	return wait
+}
+
+// heard lets the answer to a message that has just come wait for a moment.
+func (p *pace) heard(peer string, now time.Time, pause time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next[peer].Before(now) {
+		p.set(peer, now, pause)
+	}
+}
+
+// set lets the next message leave a pause after at, more or less: people are not clocks.
+func (p *pace) set(peer string, at time.Time, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	if p.next == nil || len(p.next) > 10000 {
+		p.next = map[string]time.Time{}
+	}
+	p.next[peer] = at.Add(pause*3/4 + rand.N(pause/2+1))
+}
+
+// parts remembers how much of a message that takes several has gone out already, so that a second try goes on where the
+// first was stopped. It is a courtesy within one process: after a crash a message is sent from its beginning, with the same
+// ids.
+type parts struct {
+	mu   sync.Mutex
+	sent map[int64]int // by message: how many parts have gone out
+}
+
+// take returns what is remembered of a message, and forgets it.
+func (p *parts) take(message int64) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.sent[message]
+	delete(p.sent, message)
+	return n
+}
+
+func (p *parts) put(message int64, n int) {
+	if n == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sent == nil || len(p.sent) >= 1000 {
+		p.sent = map[int64]int{}
+	}
+	p.sent[message] = n
+}
+
+// chats remembers, within one process, whom a number has heard of and what they have written that was not answered.
+type chats struct {
+	mu   sync.Mutex
+	who  map[string]bool // own device and peer's name
+	chat map[string]*chat
+}
+
+// A chat is what is remembered of one peer.
+type chat struct {
+	jid, sender types.JID // as WhatsApp names them
+	unread      []types.MessageID
+	last        time.Time // when the peer last wrote
+}
+
+// remembered bounds both memories.
+const remembered = 20000
+
+func (c *chats) heard(own, peer types.JID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.who[own.String()+" "+peer.String()]
+}
+
+func (c *chats) hear(own, peer types.JID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.who == nil || len(c.who) >= remembered {
+		c.who = map[string]bool{}
+	}
+	c.who[own.String()+" "+peer.String()] = true
+}
+
+// wrote notes a message that came.
+func (c *chats) wrote(peer string, info *types.MessageInfo, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.chat == nil || len(c.chat) >= remembered {
+		c.chat = map[string]*chat{}
+	}
+	x := c.chat[peer]
+	if x == nil {
+		x = &chat{}
+		c.chat[peer] = x
+	}
+	x.jid, x.sender, x.last = info.Chat, info.Sender, now
+	if len(x.unread) < 100 {
+		x.unread = append(x.unread, info.ID)
+	}
+}
+
+// unread takes what a peer has written that was not marked as read.
+func (c *chats) unread(peer string) (jid, sender types.JID, ids []types.MessageID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.chat[peer]
+	if x == nil {
+		return jid, sender, nil
+	}
+	ids, x.unread = x.unread, nil
+	return x.jid, x.sender, ids
+}
+
+// name is how WhatsApp names a peer's chat; empty where nothing came in this process.
+func (c *chats) name(peer string) types.JID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.chat[peer]; x != nil {
+		return x.jid
+	}
+	return types.EmptyJID
+}
+
+// recent reports whether a peer wrote a short while ago.
+func (c *chats) recent(peer string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.chat[peer]
+	return x != nil && now.Sub(x.last) < 15*time.Minute
+}
