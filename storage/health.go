@@ -22,6 +22,7 @@ type Health struct {
 	Size           int64         // of the database, in bytes
 	Connections    int           // in use
 	MaxConnections int
+	Phones         int     // linked to WhatsApp
 	Wraparound     float64 // how much of the transaction ids is used before Postgres stops by itself, 0 to 1
 }
 
@@ -55,6 +56,15 @@ func Examine(ctx context.Context, databaseURL string, now func() time.Time) (*He
 		Scan(&h.Postgres, &h.PostgresMajor, &h.Encoding, &h.Durable, &h.Size, &h.Connections, &h.MaxConnections, &h.Wraparound)
 	if err != nil {
 		return nil, fmt.Errorf("ask the database how it is: %w", err)
+	}
+	var linked bool // the tables are whatsmeow's own
+	if err := conn.QueryRow(ctx, `select to_regclass('whatsmeow_device') is not null`).Scan(&linked); err != nil {
+		return nil, fmt.Errorf("look for a linked phone: %w", err)
+	}
+	if linked {
+		if err := conn.QueryRow(ctx, `select count(*) from whatsmeow_device`).Scan(&h.Phones); err != nil {
+			return nil, fmt.Errorf("look for a linked phone: %w", err)
+		}
 	}
 	return h, nil
 }

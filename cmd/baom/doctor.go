@@ -283,6 +283,11 @@ func (x *examination) record(ctx context.Context) {
 		return
 	}
 	x.postgres(h)
+	if x.c.WhatsApp == "on" && h.Phones == 0 {
+		x.note("whatsapp", isFault, both("WhatsApp est allumé et aucun téléphone n'est lié", "WhatsApp is on and no phone is linked"), both("`baom pair`, ou la page WhatsApp de la console", "`baom pair`, or the console's page WhatsApp"))
+	} else if x.c.WhatsApp == "on" {
+		x.note("whatsapp", isOK, both("un téléphone est lié ; la console et baom_whatsapp_alarm disent si le lien tient", "a phone is linked; the console and baom_whatsapp_alarm tell whether the link holds"), nothing)
+	}
 	x.redis(asking, s.redisURL)
 	if h.Schema > 0 {
 		x.key(asking, s.databaseURL)
