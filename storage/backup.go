@@ -30,7 +30,7 @@ import (
 //	sums.json           the Saved with counts and hashes: without it the file is not whole
 //
 // Both forms are one snapshot of the record, taken while the program works. Left out are the log-ins of the console, which
-// are keys to it, the linked device of WhatsApp (tables whatsmeow_…), which must be linked anew, and the secret key.
+// are keys to it, the schema whatsapp with the keys of the linked telephone, which is linked anew, and the secret key.
 const backupFormat = 1
 
 // The names of a backup's parts.
@@ -173,7 +173,7 @@ func tables(ctx context.Context, db querier) ([]SavedTable, error) {
 		select c.relname::text, array_agg(a.attname::text order by a.attnum)
 		from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 		where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-		  and c.relname not in ('goose_db_version', 'sessions') and c.relname not like 'whatsmeow\_%'
+		  and c.relname not in ('goose_db_version', 'sessions')
 		group by c.relname order by c.relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
@@ -190,7 +190,7 @@ func tables(ctx context.Context, db querier) ([]SavedTable, error) {
 // counters reads the sequences of the saved tables.
 func counters(ctx context.Context, db querier) ([]Counter, error) {
 	rows, err := db.Query(ctx, `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'S'
-		and relname not like 'goose\_%' and relname not like 'whatsmeow\_%' order by relname`)
+		and relname not like 'goose\_%' order by relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the counters: %w", err)
 	}
@@ -303,7 +303,7 @@ func dump(ctx context.Context, conn *pgx.Conn, tool, databaseURL string, to *par
 		return fmt.Errorf("share the snapshot: %w", err)
 	}
 	cmd := postgresTool(ctx, tool, databaseURL, "--format=custom", "--snapshot="+snapshot, "--no-owner", "--no-privileges",
-		"--exclude-table=whatsmeow_*", "--exclude-table-data=sessions")
+		"--exclude-schema=whatsapp", "--exclude-table-data=sessions")
 	cmd.Stdout = to
 	return errors.Join(runTool(cmd), to.flush())
 }

@@ -58,11 +58,11 @@ func Examine(ctx context.Context, databaseURL string, now func() time.Time) (*He
 		return nil, fmt.Errorf("ask the database how it is: %w", err)
 	}
 	var linked bool // the tables are whatsmeow's own
-	if err := conn.QueryRow(ctx, `select to_regclass('whatsmeow_device') is not null`).Scan(&linked); err != nil {
+	if err := conn.QueryRow(ctx, `select to_regclass('whatsapp.whatsmeow_device') is not null`).Scan(&linked); err != nil {
 		return nil, fmt.Errorf("look for a linked phone: %w", err)
 	}
 	if linked {
-		if err := conn.QueryRow(ctx, `select count(*) from whatsmeow_device`).Scan(&h.Phones); err != nil {
+		if err := conn.QueryRow(ctx, `select count(*) from whatsapp.whatsmeow_device`).Scan(&h.Phones); err != nil {
 			return nil, fmt.Errorf("look for a linked phone: %w", err)
 		}
 	}
