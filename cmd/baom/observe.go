@@ -128,8 +128,9 @@ func (j *measured) Answer(ctx context.Context, e bot.Entry, step func(flows.Sess
 	}
 	j.m.boundaries.WithLabelValues("answer").Observe(whole.Seconds())
 	j.m.count(k, whole)
+	do := deliver // which the result is about to replace
 	return fresh, func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {
-		return j.m.deliver(ctx, e.Peer.Channel, send, deliver)
+		return j.m.deliver(ctx, e.Peer.Channel, send, do)
 	}, nil
 }
 
