@@ -77,8 +77,8 @@ func TestMetrics(t *testing.T) {
 		`baom_received_total{channel="telegram",result="fresh"}`: 6, `baom_turns_total{channel="telegram",result="done"}`: 6,
 		`baom_sends_total{channel="telegram",result="sent"}`: 5, `baom_sends_total{channel="telegram",result="later"}`: 1,
 		`baom_sends_total{channel="telegram",result="refused"}`: 1, `baom_send_retries_total{channel="telegram"}`: 1,
-		`baom_questions_total{lang="fr",outcome="declined"}`: 1, `baom_boundary_seconds_count{boundary="turn"}`: 6,
-		`baom_boundary_seconds_count{boundary="receive"}`: 6, `baom_boundary_seconds_count{boundary="deliver"}`: 6, `baom_step_seconds_count`: 6,
+		`baom_questions_total{lang="fr",outcome="declined"}`: 1, `baom_boundary_seconds_count{boundary="answer"}`: 6,
+		`baom_boundary_seconds_count{boundary="deliver"}`: 6, `baom_step_seconds_count`: 6,
 		`baom_send_seconds_count{channel="telegram"}`: 7, `baom_record_up`: 1, `baom_content_answers`: 100, `baom_content_loaded_seconds`: 1.7e9,
 	} {
 		if v := figure(t, page, metric); v < least {
