@@ -52,6 +52,7 @@ func (b *Bot) Run(ctx context.Context) error {
 			})
 		})
 	}
+	b.work(ctx, group, 1, TopicTimed, b.Journal.Post)
 	b.work(ctx, group, cmpOr(b.Turners, 8), TopicInbox, func(ctx context.Context) error {
 		return b.Journal.Turn(ctx, b.Take)
 	})

@@ -31,6 +31,8 @@ type Case struct {
 	Comment   string
 	Reachable bool // false when the person has blocked us or the last message failed for good
 	Erased    bool // the person had their data erased; only codes and dates are left
+	Labels    []int64
+	Newest    int64 // id of the newest line by the person or an officer; of a case that is read or changed alone
 }
 
 // The states of a case.

@@ -87,6 +87,10 @@ type Journal interface {
 	// is due. A file over MaxMedia, or permanently gone, is marked lost.
 	Fetch(ctx context.Context, c Channel, open func(context.Context, Media) (io.ReadCloser, error)) error
 
+	// Post puts the oldest reply that has waited for its time into its conversation and the outbox. ErrIdle: nothing is
+	// due.
+	Post(ctx context.Context) error
+
 	// Transcript is what one person may read of their own conversation, oldest first, after a line id: their own
 	// lines, the bot's and the officers', never notes or events. ErrNotFound if they never wrote.
 	Transcript(ctx context.Context, p Peer, after int64) ([]Line, error)
@@ -125,6 +129,8 @@ type Cases interface {
 
 	// SaveOfficer creates (ID 0) or replaces an officer. ErrConflict: the login is taken.
 	SaveOfficer(ctx context.Context, o *Officer) error
+
+	Inbox
 }
 
 // Questions is what was asked, apart from who asked it, and what officers wrote in answer.
@@ -148,7 +154,16 @@ type CaseWork struct {
 	Entries  []Entry   // events for the person's dialogue; Peer may be left zero: it is the case's conversation
 	Messages []Message // words for the person, sent in order; Peer may be left zero
 	Lines    []Line    // notes and events for the transcript
+	Pending  []Pending // replies of the case's officer that wait for their time
+	Flush    bool      // replies that wait only to be taken back go out now, before Messages
+	Spent    int64     // an officer whose draft in the case has become a reply
 }
+
+// Who waits for whom in a case that is not closed.
+const (
+	WaitsForUs   = "us"   // the person waits for an officer
+	WaitsForThem = "them" // the officer has answered
+)
 
 // A Query selects cases. The zero query is every case that is not closed.
 type Query struct {
@@ -157,6 +172,13 @@ type Query struct {
 	Officer   int64    // held by this officer; 0: whoever
 	Reference string   // exact, in any writing (case, spaces and dashes are ignored)
 	Need      string
-	Limit     int   // 0: 100
-	Before    int64 // page on: cases after this id in the list's order
+	ID        int64        // that one alone, whatever its state
+	Free      bool         // held by nobody
+	Waits     string       // WaitsForUs or WaitsForThem; empty: either
+	Urgent    bool         // only those
+	Lang      content.Lang // of the person
+	Label     int64        // of the office
+	Words     []Word       // each of which must be found
+	Limit     int          // 0: 100
+	Before    int64        // page on: cases after this id in the list's order
 }

@@ -29,6 +29,7 @@ type Desk struct {
 	Imports   Imports
 	Now       func() time.Time
 	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
+	Undo      time.Duration           // for how long a reply can be taken back before it goes; 0: not at all
 }
 
 // Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name
@@ -63,16 +64,8 @@ func (o *Officer) First() string {
 
 // Queue lists the cases that q selects among those the officer may see.
 func (d *Desk) Queue(ctx context.Context, who *Officer, q Query) ([]Case, error) {
-	if who.Role != RoleAdmin && len(q.Offices) == 0 {
-		q.Offices = []string{who.Office}
-	}
-	for _, office := range q.Offices {
-		if !who.May(office) {
-			return nil, fmt.Errorf("queue: %w", ErrForbidden)
-		}
-	}
-	if who.Disabled {
-		return nil, fmt.Errorf("queue: %w", ErrForbidden)
+	if err := who.scope(&q); err != nil {
+		return nil, err
 	}
 	return d.Cases.Queue(ctx, q)
 }
@@ -107,11 +100,24 @@ func (d *Desk) Claim(ctx context.Context, who *Officer, id int64) (*Case, error)
 	return d.change(ctx, who, id, func(w *work) error { return w.claim() })
 }
 
-// Take takes a case from the officer who holds it; only who leads the office may. An open case is simply claimed.
+// Take takes a case from the officer who holds it: who leads the office may, and anybody of it while that officer is
+// away. An open case is simply claimed.
 func (d *Desk) Take(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	seen, err := d.Cases.Queue(ctx, Query{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	away := int64(0)
+	if len(seen) == 1 && seen[0].Officer != 0 && who.May(seen[0].Office) {
+		if gone, err := d.Away(ctx, seen[0].Officer); err != nil {
+			return nil, err
+		} else if gone {
+			away = seen[0].Officer
+		}
+	}
 	return d.change(ctx, who, id, func(w *work) error {
 		if w.c.State == StateClaimed && w.c.Officer != who.ID {
-			if !who.Leads(w.c.Office) {
+			if !who.Leads(w.c.Office) && w.c.Officer != away {
 				return w.overtaken()
 			}
 			if err := w.move(CaseRelease); err != nil {
@@ -123,23 +129,57 @@ func (d *Desk) Take(ctx context.Context, who *Officer, id int64) (*Case, error) 
 	})
 }
 
+// A Reply is what an officer writes to a person: words, a file, or both.
+type Reply struct {
+	Text  string
+	Media *Media
+	Seen  int64     // id of the newest line that the officer has seen; 0: it does not matter
+	At    time.Time // not before; zero: at once
+}
+
+// Passed is the ErrConflict of a reply that was written without knowing what has been said since. Nothing was sent.
+type Passed struct{ Newest int64 }
+
+// Error says that something was said meanwhile.
+func (p *Passed) Error() string { return "something was said since the last line that was seen" }
+
+// Unwrap is ErrConflict.
+func (p *Passed) Unwrap() error { return ErrConflict }
+
 // Reply writes to the person: words, a file, or both. It belongs to the holder; a reply to an open case claims it
 // first, in the same change.
 func (d *Desk) Reply(ctx context.Context, who *Officer, id int64, text string, media *Media) (*Case, error) {
-	text, err := words(text)
+	return d.Send(ctx, who, id, Reply{Text: text, Media: media})
+}
+
+// Send is Reply, at a time that may be chosen, and held back as *Passed where the person or a colleague has said
+// something that the officer has not seen. The officer's draft in the case is done with it.
+func (d *Desk) Send(ctx context.Context, who *Officer, id int64, r Reply) (*Case, error) {
+	text, err := words(r.Text)
+	media, now := r.Media, d.Now()
 	if err == nil && text == "" && media == nil {
 		err = fmt.Errorf("an empty reply: %w", ErrInvalid)
 	}
 	if err == nil && media != nil && (len(media.Data) == 0 || len(media.Data) > MaxMedia) {
 		err = fmt.Errorf("a file of %d bytes: %w", len(media.Data), ErrInvalid)
 	}
+	if err == nil && !r.At.IsZero() && (r.At.Before(now) || r.At.Sub(now) > MaxScheduled) {
+		err = fmt.Errorf("a reply at a time that is over or far: %w", ErrInvalid)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return d.change(ctx, who, id, func(w *work) error {
+		if w.c.State == StateClaimed && w.c.Officer != who.ID {
+			return w.overtaken()
+		}
+		if r.Seen > 0 && w.c.Newest > r.Seen {
+			return &Passed{Newest: w.c.Newest}
+		}
 		if err := w.claim(); err != nil {
 			return err
 		}
+		w.Spent, w.at = who.ID, r.At
 		return w.say(text, media)
 	})
 }
@@ -160,11 +200,7 @@ func (d *Desk) Card(ctx context.Context, who *Officer, id int64, structure strin
 			lang = content.French
 		}
 		text, card := flows.Describe(w.lib, s, lang)
-		if err := w.say(text, nil); err != nil {
-			return err
-		}
-		w.Messages[len(w.Messages)-1].Card = card
-		return nil
+		return w.send(Message{Text: text, Card: card})
 	})
 }
 
@@ -220,28 +256,44 @@ func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note str
 		if err := w.directs(); err != nil {
 			return err
 		}
-		slots, err := w.receiver(officer, to.Office)
-		if err != nil {
+		if err := w.receives(officer, to.Office); err != nil {
 			return err
 		}
-		if err := w.move(CaseHand); err != nil {
-			return err
-		}
-		if note != "" {
-			if err := w.note(note); err != nil {
-				return err
-			}
-		}
-		w.c.Officer, w.c.Holder, w.c.Claimed = 0, "", time.Time{}
-		w.waits()
-		w.event(flows.EventHanded, slots)
-		if officer == nil {
-			w.c.Office = to.Office
-			return nil
-		}
-		w.c.Officer, w.c.Holder = officer.ID, officer.Name
-		return w.move(CaseClaim)
+		return w.hand(officer, to.Office, note)
 	})
+}
+
+// hand gives the case to an officer, to another office's queue, or back into its own, with a note if there is one.
+func (w *work) hand(officer *Officer, office, note string) error {
+	event, name := CaseHand, flows.EventHanded
+	var slots map[string]string
+	switch {
+	case officer != nil:
+		slots = map[string]string{"to": officer.First(), "officer": officer.Name}
+	case office != "":
+		slots = map[string]string{"office": office}
+	default:
+		event, name = CaseRelease, flows.EventReleased
+	}
+	if err := w.move(event); err != nil {
+		return err
+	}
+	if note != "" {
+		if err := w.note(note); err != nil {
+			return err
+		}
+	}
+	w.c.Officer, w.c.Holder, w.c.Claimed = 0, "", time.Time{}
+	w.waits()
+	w.event(name, slots)
+	if office != "" {
+		w.c.Office, w.c.Labels = office, nil // labels are the office's own
+	}
+	if officer == nil {
+		return nil
+	}
+	w.c.Officer, w.c.Holder = officer.ID, officer.Name
+	return w.move(CaseClaim)
 }
 
 // A Closing is how a case ends.
@@ -275,6 +327,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 		if err := w.move(CaseClose); err != nil {
 			return err
 		}
+		w.undo = 0 // the survey follows the last words
 		if text != "" {
 			if err := w.say(text, nil); err != nil {
 				return err
@@ -369,6 +422,8 @@ type work struct {
 	lib  *content.Library
 	now  time.Time
 	salt uint64
+	undo time.Duration // for how long what is said can be taken back
+	at   time.Time     // when it goes, if a time was chosen
 }
 
 // change runs do on the locked case, if the officer may work on it.
@@ -377,7 +432,7 @@ func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work
 		if !who.May(c.Office) {
 			return CaseWork{}, fmt.Errorf("change a case: %w", ErrForbidden)
 		}
-		w := &work{c: c, who: who, lib: d.Lib(), now: d.Now(), salt: rand.Uint64()}
+		w := &work{c: c, who: who, lib: d.Lib(), now: d.Now(), salt: rand.Uint64(), undo: d.Undo}
 		if err := do(w); err != nil {
 			return CaseWork{}, err
 		}
@@ -426,18 +481,14 @@ func (w *work) directs() error {
 	return nil
 }
 
-// receiver checks to whom a case is handed and says it in the event's slots.
-func (w *work) receiver(officer *Officer, office string) (map[string]string, error) {
+// receives checks to whom a case is handed.
+func (w *work) receives(officer *Officer, office string) error {
 	switch {
-	case officer != nil && office == "":
-		if officer.ID == w.who.ID || !officer.May(w.c.Office) {
-			return nil, fmt.Errorf("hand to an officer of another office: %w", ErrInvalid)
-		}
-		return map[string]string{"to": officer.First(), "officer": officer.Name}, nil
-	case officer == nil && office != w.c.Office && w.lib.Office(office) != nil:
-		return map[string]string{"office": office}, nil
+	case officer != nil && office == "" && officer.ID != w.who.ID && officer.May(w.c.Office),
+		officer == nil && office != w.c.Office && w.lib.Office(office) != nil:
+		return nil
 	}
-	return nil, fmt.Errorf("hand to nobody: %w", ErrInvalid)
+	return fmt.Errorf("hand to nobody, or to an officer of another office: %w", ErrInvalid)
 }
 
 // waits marks that the person waits for an officer again.
@@ -449,13 +500,31 @@ func (w *work) waits() {
 
 // say sends words or a file to the person.
 func (w *work) say(text string, media *Media) error {
+	return w.send(Message{Text: text, Media: media})
+}
+
+// send sends a message at once, as soon as it cannot be taken back any more, or at the time that was chosen. Until that
+// time the person still waits.
+func (w *work) send(m Message) error {
 	if w.c.Erased {
 		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
 	}
 	if w.c.Channel == Imported {
 		return fmt.Errorf("write to somebody who has no channel: %w", ErrInvalid)
 	}
-	w.Messages = append(w.Messages, Message{Lang: w.c.Lang, Text: text, Media: media, Officer: w.who.Name})
+	m.Lang, m.Officer = w.c.Lang, w.who.Name
+	p := Pending{Message: m, Officer: w.who.ID, By: w.who.Name, At: w.now, Due: w.now.Add(w.undo), Waited: w.c.Waiting, Unread: w.c.Unread}
+	switch {
+	case !w.at.IsZero():
+		p.Due, p.Timed = w.at, true
+		w.Pending = append(w.Pending, p)
+		return nil
+	case w.undo > 0:
+		w.Pending = append(w.Pending, p)
+	default:
+		w.Flush = true
+		w.Messages = append(w.Messages, m)
+	}
 	w.c.Waiting, w.c.Unread = time.Time{}, 0
 	return nil
 }
@@ -468,8 +537,9 @@ func (w *work) note(text string) error {
 	return nil
 }
 
-// event tells the person's dialogue, and leaves a line.
+// event tells the person's dialogue, and leaves a line. What was said before goes out before what the dialogue says.
 func (w *work) event(name string, slots map[string]string) {
+	w.Flush = w.Flush || name != flows.EventClaimed
 	key := "case:" + itoa(w.c.ID) + ":" + strconv.FormatUint(w.salt, 36) + "." + strconv.Itoa(len(w.Entries))
 	w.Entries = append(w.Entries, Entry{Key: key, Input: flows.Input{Event: name, Slots: slots, At: w.now}})
 	w.line(name, slots)

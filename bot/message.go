@@ -173,6 +173,7 @@ type Topic string
 const (
 	TopicInbox Topic = "inbox" // entries to be handled
 	TopicMedia Topic = "media" // files to be fetched
+	TopicTimed Topic = "timed" // replies whose time may have come
 )
 
 // TopicOutbox is news for the senders of a channel.

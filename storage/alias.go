@@ -115,6 +115,9 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 		{"media", "message", "name", "file name", "message in (select id from messages where conversation = $1)"},
 		{"media", "message", "data", "media", "message in (select id from messages where conversation = $1)"},
 		{"media_wanted", "message", "ref", "media ref", "message in (select id from messages where conversation = $1)"},
+		{"pending", "id", "body", "line", "conversation = $1"},
+		{"pending", "id", "name", "file name", "conversation = $1"},
+		{"pending", "id", "data", "media", "conversation = $1"},
 	} {
 		if err := again.do(ctx, r.table, r.key, r.column, r.kind, r.where, loser.ID); err != nil {
 			return err
@@ -133,9 +136,10 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 	}
 	b.Queue(`delete from inbox where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
 	b.Queue(`update messages set key = null where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
-	for _, table := range []string{"messages", "inbox", "outbox", "aliases"} {
+	for _, table := range []string{"messages", "inbox", "outbox", "pending", "aliases"} {
 		b.Queue(`update `+table+` set conversation = $1 where conversation = $2`, winner.ID, loser.ID)
 	}
+	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, loser.Person) // an officer's half-typed words
 	b.Queue(`update cases set conversation = $1, person = $3 where conversation = $2 or person = $4`, winner.ID, loser.ID, winner.Person, loser.Person)
 	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, loser.ID)
 	b.Queue(`update conversations set open_case = coalesce(open_case, `+newestOpen+`), seen_at = greatest(seen_at, $2), reachable = true where id = $1`, winner.ID, loser.Seen)

@@ -14,13 +14,12 @@ import (
 
 	"baom/bot"
 	"baom/content"
-	"baom/flows"
 )
 
 // caseColumns are what scanCase reads.
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
-	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure`
+	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -38,7 +37,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var answers, last, comment, wrapped []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
@@ -70,36 +69,16 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 
 // Queue implements bot.Cases.
 func (s *Store) Queue(ctx context.Context, q bot.Query) ([]bot.Case, error) {
-	where, args := []string{"true"}, []any{}
+	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args))
 	}
-	if len(q.Offices) > 0 {
-		where = append(where, "k.office = any("+arg(q.Offices)+")")
+	where, none := s.conditions(q, arg)
+	if none {
+		return nil, nil
 	}
 	closed := slices.Contains(q.States, bot.StateClosed)
-	switch {
-	case q.Reference != "":
-		ref, ok := flows.ParseReference(q.Reference)
-		if !ok {
-			return nil, nil
-		}
-		where = append(where, "k.reference = "+arg(ref))
-	case len(q.States) == 0:
-		where = append(where, "k.state <> 'closed'")
-	default:
-		where = append(where, "k.state = any("+arg(q.States)+")")
-		if !closed {
-			where = append(where, "k.state <> 'closed'")
-		}
-	}
-	if q.Officer != 0 {
-		where = append(where, "k.officer = "+arg(q.Officer))
-	}
-	if q.Need != "" {
-		where = append(where, "k.need = "+arg(q.Need))
-	}
 	// The list's order is that of a tuple, so that a page goes on where the last one ended.
 	key := func(k string) string {
 		if closed {
@@ -308,9 +287,13 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 		k, err = s.scanCase(row)
 		return err
 	})
+	var newest int64
+	b.Queue(`select coalesce((select m.id from messages m where m.case_id = $1 and (m.author = 'person' or m.author = 'officer' and m.officer is distinct from
+		(select officer from cases where id = $1)) order by m.id desc limit 1), 0)`, id).QueryRow(func(row pgx.Row) error { return row.Scan(&newest) })
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
 	}
+	k.Newest = newest
 	before := k.Case
 	work, err := f(&k.Case)
 	if err != nil {
@@ -335,10 +318,10 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 // queueChange writes a changed case and what comes with it.
 func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *news) error {
 	now := s.now()
-	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11 where id = $1`,
-		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure)
+	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11, labels = $12 where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...))
 	if k.aead == nil {
-		if len(work.Messages) > 0 {
+		if len(work.Messages)+len(work.Pending) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
 		}
 		return nil
@@ -353,6 +336,19 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 			return err
 		}
 		b.Queue(`insert into messages (conversation, case_id, author, body, at) values ($1, $2, $3, $4, $5)`, null(k.conversation), k.ID, l.Author, sealed, now)
+	}
+	if work.Flush {
+		b.Queue(moving(`case_id = $1 and not timed`), k.ID, now)
+		told.add(bot.TopicOutbox(k.Channel))
+	}
+	for _, p := range work.Pending {
+		if err := s.queuePending(b, k.aead, k.person, k.conversation, k.ID, p); err != nil {
+			return err
+		}
+	}
+	s.queueIndex(b, k)
+	if work.Spent != 0 {
+		b.Queue(`delete from drafts where case_id = $1 and officer = $2`, k.ID, work.Spent)
 	}
 	for _, m := range work.Messages {
 		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
@@ -376,6 +372,13 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		told.add(bot.TopicInbox)
 	}
 	return nil
+}
+
+// queueIndex brings the blind indexes of a case up to what is known, so that those of older cases follow as they are
+// touched. What was indexed besides, such as the number that a person writes from, stays.
+func (s *Store) queueIndex(b *pgx.Batch, k *caseRow) {
+	b.Queue(`update cases set names = $2, phones = array(select distinct unnest(phones || $3)) where id = $1 and (names <> $2 or not phones @> $3)`,
+		k.ID, s.vault.nameHashes(k.Answers["first-name"], k.Answers["last-name"]), s.vault.phoneHashes(k.Answers["phone"]))
 }
 
 func null(id int64) *int64 {

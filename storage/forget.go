@@ -59,12 +59,14 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	}
 	b.Queue(`delete from aliases where conversation = $1`, conversation)
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
+	b.Queue(`delete from pending where conversation = $1`, conversation)
+	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, person)
 	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
 	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and m.conversation = $1`, conversation)
 	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message)
 		update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
 		where conversation = $1`, conversation)
-	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, waiting_at = null, unread = 0,
+	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, labels = '{}', waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
 		where person = $1`, person, now)
 	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, conversation)
@@ -210,6 +212,8 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		const of = `from messages m where (select erased from cases where id = $1) and ` + ofCase
 		b.Queue(`delete from media_wanted where message in (select m.id `+of+`)`, id)
 		b.Queue(`update media set state = 'erased', data = null, name = null where message in (select m.id `+of+`)`, id)
+		b.Queue(`delete from pending where case_id = (select id from cases where id = $1 and erased)`, id)
+		b.Queue(`delete from drafts where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)
 			update messages set body = null, status = case when id in (select message from o) then 'failed' else status end where id in (select m.id `+of+`)`, id)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {

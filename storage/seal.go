@@ -198,29 +198,54 @@ func (v *vault) hash(kind, value string) []byte {
 	return m.Sum(nil)[:16]
 }
 
-// nameHashes are blind indexes of the folded parts of names; phoneHashes of the last six digits of a number.
+// nameHashes are blind indexes of the parts of names: as they are spelt, folded, and as they sound, with and without a
+// slip. Two names that may be the same have one in common.
 func (v *vault) nameHashes(names ...string) [][]byte {
 	out := [][]byte{}
+	seen := map[string]bool{}
+	add := func(kind, value string) {
+		if !seen[kind+value] {
+			seen[kind+value] = true
+			out = append(out, v.hash(kind, value))
+		}
+	}
 	for _, n := range names {
 		for _, part := range strings.Fields(content.Fold(n)) {
-			out = append(out, v.hash("name", part))
+			add("name", part)
+		}
+		for _, key := range content.Sounds(n) {
+			for _, near := range content.Near(key) {
+				add("sound", near)
+			}
 		}
 	}
 	return out
 }
 
+// phoneHashes are blind indexes of the last six and the last four digits of numbers.
 func (v *vault) phoneHashes(phones ...string) [][]byte {
 	out := [][]byte{}
 	for _, p := range phones {
-		digits := strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return r
-			}
-			return -1
-		}, p)
-		if len(digits) >= 6 {
-			out = append(out, v.hash("phone", digits[len(digits)-6:]))
+		if digits := onlyDigits(p); len(digits) >= 6 {
+			out = append(out, v.phoneHash(digits), v.phoneHash(digits[len(digits)-4:]))
 		}
 	}
 	return out
+}
+
+// phoneHash is the index by which a number is found of which somebody types so many digits, four at least.
+func (v *vault) phoneHash(digits string) []byte {
+	if n := len(digits); n >= 6 {
+		return v.hash("phone", digits[n-6:])
+	}
+	return v.hash("phone end", digits[len(digits)-4:])
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
 }

@@ -193,7 +193,7 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 		}
 		messengers = append(messengers, s.telegram)
 	}
-	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Lib: shelf.Library, Now: now}
+	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Lib: shelf.Library, Now: now, Undo: undo}
 	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
 		PublicURL: c.PublicURL, Log: log, Now: now, Location: local})
 	if err != nil {
@@ -202,6 +202,9 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log}
 	return s, nil
 }
+
+// undo is for how long an officer can take a reply back.
+const undo = 5 * time.Second
 
 // seed is fresh randomness for a reference.
 func seed() uint64 {

@@ -36,7 +36,21 @@ type caseView struct {
 	Places   []content.Structure // for an orientation, those that suit the need first
 	Suits    int                 // how many of them do
 	Langs    []content.Lang
+
+	Draft      string        // what the officer has begun to write
+	Seen       int64         // the newest line of the page
+	Held       bool          // a reply was held back: something was said meanwhile
+	Since      int64         // … after this line
+	Labels     []bot.Label   // of the office
+	Tags       []string      // names of those on the case
+	Pending    []bot.Pending // replies that wait for their time
+	Neighbours []neighbour
+	HolderAway bool
+	Away       map[int64]time.Time // colleagues who are away, until when
 }
+
+// Tagged reports whether a label is on the case.
+func (v caseView) Tagged(id int64) bool { return slices.Contains(v.Case.Labels, id) }
 
 // A fact is one answer of the intake.
 type fact struct {
@@ -52,6 +66,7 @@ type lineView struct {
 	Pressed string // the words of the choice that was pressed
 	Mime    string // of a file that can be shown in place
 	Sort    string // audio, image, video or pdf
+	New     bool   // it came while a reply was being written
 }
 
 // A linePart is what the template of one line is given.
@@ -65,6 +80,12 @@ func (c *Console) casePage(w http.ResponseWriter, r *http.Request, who *bot.Offi
 	if err != nil {
 		return err
 	}
+	if v.MayReply {
+		if v.Draft, err = c.begun(r, who, v.Case); err != nil {
+			return err
+		}
+	}
+	c.presence.glance(v.Case.ID, who, c.Now())
 	return c.render(w, r, who, http.StatusOK, "case", "console.case.title", v)
 }
 
@@ -85,7 +106,10 @@ func (c *Console) caseEvents(w http.ResponseWriter, r *http.Request, who *bot.Of
 	if _, _, err := c.Desk.Open(r.Context(), who, id); err != nil {
 		return err
 	}
-	return c.stream(w, r, who, func() error { return c.stillIn(r, who) }, bot.TopicCase(id))
+	changed, leave := c.presence.look(id, who)
+	defer leave()
+	return c.stream(w, r, who, feed{topics: []bot.Topic{bot.TopicCase(id)}, still: func() error { return c.stillIn(r, who) },
+		presence: changed, neighbour: func() (string, error) { return c.neighbours(c.lang(r), id, who) }})
 }
 
 func caseID(r *http.Request) (int64, error) {
@@ -120,7 +144,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib().Offices()), func(o content.Office) bool { return o.ID == k.Office })
 		v.Places, v.Suits = c.places(k, l)
 	}
-	return v, nil
+	return v, c.besides(r, who, &v)
 }
 
 // places are the structures of the directory, those for the need of the case first, each part by name.
@@ -355,9 +379,30 @@ func (c *Console) reply(w http.ResponseWriter, r *http.Request, who *bot.Officer
 	if err != nil {
 		return err
 	}
-	return c.act(w, r, "reply", func(id int64) (*bot.Case, error) {
-		return c.Desk.Reply(r.Context(), who, id, r.FormValue("text"), media)
-	})
+	reply := bot.Reply{Text: r.FormValue("text"), Media: media}
+	reply.Seen, _ = strconv.ParseInt(r.FormValue("seen"), 10, 64)
+	what := "reply"
+	if c.Desk.Undo > 0 {
+		what = "soon"
+	}
+	if at := r.FormValue("at"); at != "" {
+		if reply.At, err = time.ParseInLocation("2006-01-02T15:04", at, c.Location); err != nil {
+			return fmt.Errorf("time: %w: %w", bot.ErrInvalid, err)
+		}
+		what = "later"
+	}
+	id, err := caseID(r)
+	if err != nil {
+		return err
+	}
+	err = c.act(w, r, what, func(id int64) (*bot.Case, error) { return c.Desk.Send(r.Context(), who, id, reply) })
+	if passed := (*bot.Passed)(nil); errors.As(err, &passed) {
+		return c.held(w, r, who, id, reply.Seen, reply.Text)
+	}
+	if err == nil {
+		c.presence.types(id, who, c.Now(), false)
+	}
+	return err
 }
 
 // attached is the file of a reply's form, or nil. What it is is seen from its bytes, not believed.

@@ -67,7 +67,8 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
-	reading   sync.Mutex    // of workbooks, one at a time
+	reading   sync.Mutex // of workbooks, one at a time
+	presence  presence
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
@@ -187,6 +188,21 @@ func (c *Console) routes() map[string]member {
 		"GET /console/whatsapp/live":           c.keeper(c.whatsappLive),
 		"POST /console/whatsapp/pair":          c.keeper(c.pairPhone),
 		"POST /console/whatsapp/unpair":        c.keeper(c.unpairPhone),
+
+		"POST /console/views":                               c.saveView,
+		"POST /console/views/{id}/drop":                     c.dropView,
+		"POST /console/cases/{case}/labels":                 c.tag,
+		"POST /console/labels/{id}/drop":                    c.dropLabel,
+		"GET /console/canned":                               c.canned,
+		"POST /console/canned":                              c.saveCanned,
+		"POST /console/canned/{id}/drop":                    c.dropCanned,
+		"GET /console/cases/{case}/insert":                  c.inserts,
+		"POST /console/cases/{case}/draft":                  c.draft,
+		"POST /console/cases/{case}/pending/{pending}/back": c.takeBack,
+		"POST /console/cases/{case}/lines/{line}/retry":     c.retry,
+		"GET /console/absences":                             c.absences,
+		"POST /console/absences":                            c.setAbsence,
+		"POST /console/absences/{id}/share":                 c.share,
 	}
 }
 

@@ -47,9 +47,17 @@ func (s *streams) close(who int64) {
 	}
 }
 
+// A feed is what a page is told of.
+type feed struct {
+	topics    []bot.Topic
+	still     func() error    // asked before each event: an error ends the stream
+	presence  <-chan struct{} // of who else looks at the page, or nil
+	neighbour func() (string, error)
+}
+
 // stream sends an event each time something changed on the topics. The first is sent at once: what changed between
-// the making of the page and this connection is not missed. still is asked before each; an error ends the stream.
-func (c *Console) stream(w http.ResponseWriter, r *http.Request, who *bot.Officer, still func() error, topics ...bot.Topic) error {
+// the making of the page and this connection is not missed.
+func (c *Console) stream(w http.ResponseWriter, r *http.Request, who *bot.Officer, f feed) error {
 	if !c.streams.open(who.ID) {
 		return errTooMany
 	}
@@ -65,7 +73,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, who *bot.Office
 		}
 		return out.Flush() == nil
 	}
-	news := c.Journal.Watch(r.Context(), topics...)
+	news := c.Journal.Watch(r.Context(), f.topics...)
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	end := time.After(streamLife)
@@ -82,8 +90,12 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, who *bot.Office
 			if !send(": still here\n\n") {
 				return nil
 			}
+		case <-f.presence:
+			if said, err := f.neighbour(); err != nil || !send("event: presence\ndata: "+said+"\n\n") {
+				return nil
+			}
 		case _, ok := <-news:
-			if !ok || still() != nil || !send("event: changed\ndata: 1\n\n") {
+			if !ok || f.still() != nil || !send("event: changed\ndata: 1\n\n") {
 				return nil
 			}
 		}

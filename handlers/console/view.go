@@ -132,7 +132,7 @@ func (c *Console) parse() (map[content.Lang]*template.Template, error) {
 func (c *Console) funcs(l content.Lang) template.FuncMap {
 	w := wording{lib: c.Lib, lang: l, now: func() time.Time { return c.Now().In(c.Location) }, in: c.Location}
 	return template.FuncMap{
-		"t": w.text, "label": w.label, "ago": w.ago, "since": w.since, "exact": w.exact, "clock": w.clock, "day": w.day, "size": w.size, "length": w.length,
+		"t": w.text, "label": w.label, "ago": w.ago, "since": w.since, "exact": w.exact, "clock": w.clock, "day": w.day, "date": w.date, "size": w.size, "length": w.length,
 		"office": w.office, "event": w.event,
 		"lang": func() content.Lang { return l }, "dir": l.Dir,
 		"asset":    func(name string) string { return "/console/static/" + c.assets[name].version + "/" + name },

@@ -1,24 +1,49 @@
 // The console without this script is forms and links. With it: live parts are merged in without losing what somebody
-// types, drafts are kept in this tab, and a voice can be recorded.
+// types, and drafts are kept in this tab. A case's page has more in case.js.
 "use strict";
 (() => {
   // Merge. Elements with data-live are replaced when the server's HTML of them changed; children of data-list are
   // matched by id. The server's HTML is remembered, because what the officer did (opened, typed) is not a change.
   const known = new WeakMap();
+  const plain = (el) => {
+    if (!el.querySelector("textarea")) return el.outerHTML;
+    const copy = el.cloneNode(true); // a draft that the server kept is no change either
+    for (const area of copy.querySelectorAll("textarea")) area.textContent = "";
+    return copy.outerHTML;
+  };
   const remember = (root) => {
-    for (const el of root.querySelectorAll("[data-live], [data-list] > *")) known.set(el, el.outerHTML);
+    for (const el of root.querySelectorAll("[data-live], [data-list] > *")) known.set(el, plain(el));
   };
   const parts = (root) => [...root.querySelectorAll("[data-live], [data-list]")];
   const ids = (list) => list.map((el) => el.id).join(" ");
   const playing = (el) => [...el.querySelectorAll("audio, video")].some((m) => !m.paused);
 
+  // What was typed, chosen or attached goes over to the new part. Forms with a file are returned, to show it again.
+  const carry = (old, fresh) => {
+    const action = (el) => el.form?.getAttribute("action"), files = new Set();
+    for (const el of old.querySelectorAll("textarea, input, select")) {
+      const box = el.type === "radio" || el.type === "checkbox";
+      const again = [...fresh.querySelectorAll(el.localName)].find((f) => f.name === el.name && f.type === el.type &&
+        f.form?.getAttribute("action") === action(el) && (!box || f.value === el.value));
+      if (!again) continue;
+      if (box) { if (el.checked !== el.defaultChecked) again.checked = el.checked; }
+      else if (el.type === "file") { if (el.files.length) { again.files = el.files; files.add(again.form); } }
+      else if (el.type === "hidden") { if (el.name === "voice" || el.name === "seconds") again.value = el.value; }
+      else if (el.localName === "select") again.value = el.value;
+      else if (el.value !== el.defaultValue || el.localName === "textarea") again.value = el.value;
+    }
+    return files;
+  };
+
   const replace = (old, fresh) => {
     const open = [...old.querySelectorAll("details")].map((d) => d.open);
     const active = old.contains(document.activeElement) ? document.activeElement : null;
     const place = active && [active.closest("form")?.getAttribute("action"), active.name, active.selectionStart];
+    const typed = carry(old, fresh);
     old.replaceWith(fresh);
     [...fresh.querySelectorAll("details")].forEach((d, i) => { if (open[i]) d.open = true; });
     prepare(fresh);
+    typed.forEach((form) => document.dispatchEvent(new CustomEvent("attached", { detail: form })));
     if (place) {
       const again = [...fresh.querySelectorAll("textarea, input, select, button")].find((el) =>
         el.name === place[1] && el.closest("form")?.getAttribute("action") === place[0]);
@@ -88,65 +113,8 @@
   // Drafts stay in this tab until what they were for is done.
   const done = document.querySelector("[data-done]")?.dataset.done;
   const sent = sessionStorage.getItem("sent");
-  if (done && sent && sent.startsWith(done + "-")) sessionStorage.removeItem("draft:" + sent);
+  if (done && sent && sent.startsWith((done === "later" || done === "soon" ? "reply" : done) + "-")) sessionStorage.removeItem("draft:" + sent);
   sessionStorage.removeItem("sent");
-
-  // Recording: the sound becomes the form's file.
-  const record = (form) => {
-    const button = form.querySelector(".record"), input = form.querySelector("input[type=file]");
-    if (!button || !input || !window.MediaRecorder || !navigator.mediaDevices) return;
-    const word = button.querySelector(".word");
-    const kind = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"].find((k) => MediaRecorder.isTypeSupported(k));
-    if (!kind) return;
-    let recorder = null;
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      if (recorder) { recorder.stop(); return; }
-      let stream;
-      try {
-        stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-      } catch {
-        word.textContent = button.dataset.denied;
-        return;
-      }
-      const pieces = [], start = Date.now();
-      recorder = new MediaRecorder(stream, { mimeType: kind });
-      const clock = setInterval(() => {
-        const s = Math.round((Date.now() - start) / 1000);
-        word.textContent = `${button.dataset.stop} ${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-        if (s >= 180) recorder.stop();
-      }, 500);
-      recorder.ondataavailable = (e) => pieces.push(e.data);
-      recorder.onstop = () => {
-        clearInterval(clock);
-        stream.getTracks().forEach((t) => t.stop());
-        button.classList.remove("on");
-        word.textContent = button.dataset.start;
-        const plain = kind.split(";")[0];
-        const files = new DataTransfer();
-        files.items.add(new File(pieces, "voice." + plain.split("/")[1], { type: plain }));
-        input.files = files.files;
-        form.elements.voice.value = "yes";
-        form.elements.seconds.value = Math.max(1, Math.round((Date.now() - start) / 1000));
-        recorder = null;
-        chosen(form, true);
-      };
-      recorder.start();
-      button.classList.add("on");
-      word.textContent = button.dataset.stop;
-    });
-  };
-
-  // What is attached is shown, and can be taken off again.
-  const chosen = (form, voice) => {
-    const box = form.querySelector(".chosen"), file = form.querySelector("input[type=file]").files[0];
-    box.hidden = !file;
-    const audio = box.querySelector("audio");
-    audio.hidden = !(file && voice);
-    if (audio.src) URL.revokeObjectURL(audio.src);
-    if (file && voice) audio.src = URL.createObjectURL(file); else audio.removeAttribute("src");
-    box.querySelector(".name").textContent = file && !voice ? file.name : "";
-  };
 
   const prepare = (root) => {
     for (const form of root.querySelectorAll("form[data-draft]")) {
@@ -163,18 +131,7 @@
       area.addEventListener("keydown", (e) => {
         if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); form.requestSubmit(); }
       });
-      if (form.dataset.form === "reply") {
-        record(form);
-        form.querySelector("input[type=file]").addEventListener("change", () => {
-          form.elements.voice.value = form.elements.seconds.value = "";
-          chosen(form, false);
-        });
-        form.querySelector(".drop").addEventListener("click", () => {
-          form.querySelector("input[type=file]").value = "";
-          form.elements.voice.value = form.elements.seconds.value = "";
-          chosen(form, false);
-        });
-      }
+      document.dispatchEvent(new CustomEvent("prepared", { detail: form }));
     }
   };
 
@@ -182,6 +139,7 @@
     const form = e.target, button = e.submitter;
     if (button?.dataset.sure && !confirm(button.dataset.sure)) { e.preventDefault(); return; }
     if (form.dataset.busy) { e.preventDefault(); return; }
+    if (!document.dispatchEvent(new CustomEvent("leaving", { detail: [form, button], cancelable: true }))) { e.preventDefault(); return; }
     if (form.method === "post") form.dataset.busy = "yes"; // one press, one reply
     if (form.dataset.draft) sessionStorage.setItem("sent", form.dataset.draft);
     if (form.getAttribute("action") === "/console/logout") sessionStorage.clear();
