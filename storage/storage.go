@@ -169,11 +169,11 @@ func Migrate(ctx context.Context, databaseURL string) error {
 }
 
 func migrator(databaseURL string) (*goose.Provider, *sql.DB, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL) // which knows the settings of a pool, as Open's may have
 	if err != nil {
 		return nil, nil, errors.New("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config.ConnConfig)
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, nil, err
