@@ -73,10 +73,11 @@ type Journal interface {
 	// after a crash.
 	Answer(ctx context.Context, e Entry, step func(flows.Session, Entry) Turn) (fresh bool, deliver Deliver, err error)
 
-	// Turn takes the oldest due entry of a conversation that nobody is working on, calls step with the session and
-	// the entry, and commits what it returns (boundary B). ErrIdle: nothing is due. Entries of one conversation are
-	// handled one at a time and in order. ErrConflict from a reference already taken rolls back; step is called
-	// again with the same entry later.
+	// Turn takes the oldest due entries of conversations that nobody is working on, one of each, calls step with the
+	// session and the entry for one after the other, and commits what it returns (boundary B). ErrIdle: nothing is due.
+	// Entries of one conversation are handled one at a time and in order. Where the commit fails each of them is taken
+	// again alone, and step called again; the error is that of those that failed alone too, which wait a while. So is
+	// step called again where a reference was already taken.
 	Turn(ctx context.Context, step func(flows.Session, Entry) Turn) error
 
 	// Deliver claims the oldest due message of the channel, calls send outside any transaction, and marks the

@@ -98,20 +98,6 @@ func TestDanger(t *testing.T) {
 	}
 }
 
-// None of the phrasings of our own answers is an alarm but those about violence.
-func TestQuestionsAreNoDanger(t *testing.T) {
-	lib := builtin(t)
-	for _, a := range lib.Answers() {
-		for tag, asks := range a.Ask {
-			for _, ask := range asks {
-				if kind := lib.Danger(ask); kind != "" && a.ID != "rpt.gbv" {
-					t.Errorf("%s (%s): %q fires %s", a.ID, tag, ask, kind)
-				}
-			}
-		}
-	}
-}
-
 var said = []struct{ name, text string }{
 	{"word", "oui"},
 	{"sentence", "je suis de retour au pays depuis deux ans"},

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A backup is a tar, made and read from one end to the other:
@@ -29,7 +30,7 @@ import (
 //	sums.json           the Saved with counts and hashes: without it the file is not whole
 //
 // Both forms are one snapshot of the record, taken while the program works. Left out are the log-ins of the console, which
-// are keys to it, the linked device of WhatsApp (tables whatsmeow_…), which must be linked anew, and the secret key.
+// are keys to it, the schema whatsapp with the keys of the linked telephone, which is linked anew, and the secret key.
 const backupFormat = 1
 
 // The names of a backup's parts.
@@ -136,11 +137,11 @@ func Backup(ctx context.Context, o BackupOptions, w io.Writer) (*Saved, error) {
 
 // connect opens one connection, with errors in plain words.
 func connect(ctx context.Context, databaseURL string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL) // which knows the settings of a pool, as serve's may have
 	if err != nil {
 		return nil, errors.New("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, fmt.Errorf("the database cannot be reached: check BAOM_DATABASE_URL, and that Postgres runs: %w", err)
 	}
@@ -172,7 +173,7 @@ func tables(ctx context.Context, db querier) ([]SavedTable, error) {
 		select c.relname::text, array_agg(a.attname::text order by a.attnum)
 		from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 		where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-		  and c.relname not in ('goose_db_version', 'sessions') and c.relname not like 'whatsmeow\_%'
+		  and c.relname not in ('goose_db_version', 'sessions')
 		group by c.relname order by c.relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
@@ -189,7 +190,7 @@ func tables(ctx context.Context, db querier) ([]SavedTable, error) {
 // counters reads the sequences of the saved tables.
 func counters(ctx context.Context, db querier) ([]Counter, error) {
 	rows, err := db.Query(ctx, `select relname::text from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'S'
-		and relname not like 'goose\_%' and relname not like 'whatsmeow\_%' order by relname`)
+		and relname not like 'goose\_%' order by relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the counters: %w", err)
 	}
@@ -302,7 +303,7 @@ func dump(ctx context.Context, conn *pgx.Conn, tool, databaseURL string, to *par
 		return fmt.Errorf("share the snapshot: %w", err)
 	}
 	cmd := postgresTool(ctx, tool, databaseURL, "--format=custom", "--snapshot="+snapshot, "--no-owner", "--no-privileges",
-		"--exclude-table=whatsmeow_*", "--exclude-table-data=sessions")
+		"--exclude-schema=whatsapp", "--exclude-table-data=sessions")
 	cmd.Stdout = to
 	return errors.Join(runTool(cmd), to.flush())
 }
@@ -335,27 +336,37 @@ func runTool(cmd *exec.Cmd) error {
 	return nil
 }
 
-var passwordWord = regexp.MustCompile(`(^|\s)password\s*=\s*('(\\.|[^'\\])*'|\S*)`)
+var notForLibpq = regexp.MustCompile(`(^|\s)(password|pool_\w+|\w+_cache_capacity|\w*query_exec_mode)\s*=\s*('(\\.|[^'\\])*'|\S*)`)
 
 // withoutPassword is a connection string as libpq reads it, without its password and without what only our own library
 // understands.
 func withoutPassword(databaseURL string) (target, password string) {
-	if config, err := pgx.ParseConfig(databaseURL); err == nil {
-		password = config.Password
+	if config, err := pgxpool.ParseConfig(databaseURL); err == nil {
+		password = config.ConnConfig.Password
 	}
-	u, err := url.Parse(databaseURL)
-	if err != nil || u.Scheme == "" {
-		return strings.TrimSpace(passwordWord.ReplaceAllString(databaseURL, " ")), password
+	scheme, rest, isURL := strings.Cut(databaseURL, "://")
+	if !isURL {
+		return strings.TrimSpace(notForLibpq.ReplaceAllString(databaseURL, " ")), password
 	}
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
+	// Not url.Parse, which refuses several hosts.
+	base, query, _ := strings.Cut(rest, "?")
+	authority, path, _ := strings.Cut(base, "/")
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		user, _, _ := strings.Cut(authority[:i], ":")
+		authority = user + authority[i:]
 	}
-	q := u.Query()
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		q = url.Values{}
+	}
 	for name := range q {
 		if name == "password" || strings.HasPrefix(name, "pool_") || strings.HasSuffix(name, "_cache_capacity") || strings.HasSuffix(name, "query_exec_mode") {
 			q.Del(name)
 		}
 	}
-	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no plus
-	return u.String(), password
+	target = scheme + "://" + authority + "/" + path
+	if len(q) > 0 {
+		target += "?" + strings.ReplaceAll(q.Encode(), "+", "%20") // libpq knows no plus
+	}
+	return target, password
 }

@@ -37,6 +37,7 @@ func TestBackupWhileMessagesArrive(t *testing.T) {
 			db, redis := storagetest.Env(t)
 			s := storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis})
 			officer(t, s)
+			operate(t, db).exec(`create schema whatsapp; create table whatsapp.keys (key text); insert into sessions values ('t', 'd', now() + interval '1 day')`)
 			for n := range 20 {
 				receive(t, s, entry(fmt.Sprint("person-", n%4), n, fmt.Sprint("mot secret ", n)))
 			}
@@ -88,6 +89,9 @@ func TestBackupWhileMessagesArrive(t *testing.T) {
 			}
 			again := storagetest.Open(t, storage.Options{DatabaseURL: fresh, RedisURL: redis})
 			unbroken(t, again)
+			if n := operate(t, fresh).count(`select (select count(*) from information_schema.tables where table_schema = 'whatsapp') + (select count(*) from sessions)`); n != 0 {
+				t.Error("the keys of a telephone or of a browser came back")
+			}
 			// Life goes on in it: the next ids are free, and the sessions of the time that is lost are not believed.
 			for n := range 4 {
 				receive(t, again, entry(fmt.Sprint("person-", n), 1000000+n, "après"))

@@ -114,6 +114,20 @@ func BenchmarkReceive(b *testing.B) {
 	bench(b, db, func(n int) { receive(b, s, entry(fmt.Sprint(n%512), n, "bonjour, une question")) })
 }
 
+// BenchmarkAnswer is the whole way of a message to an idle conversation: filed, handled, answered and marked.
+func BenchmarkAnswer(b *testing.B) {
+	s, db := benchStore(b)
+	bench(b, db, func(n int) {
+		_, deliver, err := s.Answer(b.Context(), entry(fmt.Sprint(n%512), n, "bonjour, une question"), echo)
+		if err == nil && deliver != nil {
+			err = deliver(b.Context(), func(context.Context, bot.Message) (string, error) { return "17", nil })
+		}
+		if err != nil {
+			b.Error(err)
+		}
+	})
+}
+
 // fill files one entry for each turn, in many conversations.
 func fill(b *testing.B, s *storage.Store) {
 	b.Helper()

@@ -16,12 +16,38 @@
 // message that falls due again when the lease is over. It then goes out a second time, with the same id: a repeat is
 // chosen over a loss.
 //
+// # Groups
+//
+// The boundaries are logical. Physically, what several conversations want at the same moment shares a transaction, and
+// what one conversation wants at once is fused:
+//
+//	line    entries that arrive, with their turns where those are a new session and words; marks of what went out: one
+//	        round trip, one commit (line.go)
+//	apart   entries that arrive, with turns that change more: a case, timers, erasure (apart.go)
+//	turns   the oldest entries of conversations that wait in the inbox (turn.go)
+//	claims  the heads of the outbox that several senders wish for at the same moment (outbox.go)
+//
+// An entry that arrives for an idle conversation takes its turn before the transaction, on the session as Redis or the row
+// has it. The transaction, under the lock, commits it only if the session's revision is still that one and nothing of the
+// conversation waits in the inbox; else the entry is filed as by A alone, and the queue's turn calls the step again. Within
+// a process the entries of a conversation go through this one at a time (slots in answer.go).
+//
+// The turn's messages are then born claimed: they stand in the outbox with a lease and are in the hand of this process
+// (hands.go), which sends them in order after what it already has in hand of that conversation, and marks them with the
+// next group. If something else of the conversation waits in the outbox they are not, and wait behind it. A crash between
+// the commit and the mark leaves what a crash in C leaves: the message goes out again when the lease is over, with the
+// same id.
+//
+// A group that fails is split, down to the one that fails; that one is filed and tried again by itself. The line passes
+// over conversations that somebody else holds, and never waits for a lock of theirs.
+//
 // # Lock order
 //
 // A conversation's row is the lock of everything that happens to it, taken "for no key update", which does not conflict
 // with the key share that a foreign key takes. Whoever locks more than one row takes them in this order:
 //
-//  1. the conversation   A, B, E, Forget, Purge; C's mark, where the keyboard or the reach of the person changes
+//  1. the conversations  A, B, E, Forget, Purge; C's mark, where the keyboard or the reach of the person changes; several
+//     by id, or skipping those that are locked
 //  2. its cases          by id
 //  3. the to-do rows: inbox, outbox, media_wanted
 //  4. media, messages, people

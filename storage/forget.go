@@ -61,11 +61,13 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
 	b.Queue(`delete from pending where conversation = $1`, conversation)
 	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, person)
-	b.Queue(`delete from media_wanted w using messages m where m.id = w.message and m.conversation = $1`, conversation)
-	b.Queue(`update media f set state = 'erased', data = null, name = null from messages m where m.id = f.message and m.conversation = $1`, conversation)
-	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message)
-		update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
-		where conversation = $1`, conversation)
+	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message),
+		m as (
+			update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
+			where conversation = $1 returning id, kind),
+		f as materialized (select id from m where kind <> ''),
+		w as (delete from media_wanted where message in (select id from f))
+		update media set state = 'erased', data = null, name = null where message in (select id from f)`, conversation)
 	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, labels = '{}', waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
 		where person = $1`, person, now)

@@ -17,10 +17,12 @@ type Health struct {
 	PostgresMajor  int
 	Schema, Wanted int           // versions of the tables: what is there, what this program makes
 	Clock          time.Duration // how far the database's clock is ahead of this machine's
+	Encoding       string        // of the database: UTF8
 	Durable        bool          // what is committed is on the disk: fsync and synchronous_commit
 	Size           int64         // of the database, in bytes
 	Connections    int           // in use
 	MaxConnections int
+	Phones         int     // linked to WhatsApp
 	Wraparound     float64 // how much of the transaction ids is used before Postgres stops by itself, 0 to 1
 }
 
@@ -48,12 +50,21 @@ func Examine(ctx context.Context, databaseURL string, now func() time.Time) (*He
 	h.Clock = clock.Sub(before.Add(now().Sub(before) / 2)).Round(time.Millisecond)
 	err = conn.QueryRow(ctx, `
 		select split_part(current_setting('server_version'), ' ', 1), current_setting('server_version_num')::int / 10000,
-		       current_setting('fsync')::bool and current_setting('synchronous_commit') <> 'off', pg_database_size(current_database()),
+		       current_setting('server_encoding'), current_setting('fsync')::bool and current_setting('synchronous_commit') <> 'off', pg_database_size(current_database()),
 		       (select count(*) from pg_stat_activity where backend_type = 'client backend'), current_setting('max_connections')::int,
 		       (select age(datfrozenxid) from pg_database where datname = current_database())::float8 / 2e9`).
-		Scan(&h.Postgres, &h.PostgresMajor, &h.Durable, &h.Size, &h.Connections, &h.MaxConnections, &h.Wraparound)
+		Scan(&h.Postgres, &h.PostgresMajor, &h.Encoding, &h.Durable, &h.Size, &h.Connections, &h.MaxConnections, &h.Wraparound)
 	if err != nil {
 		return nil, fmt.Errorf("ask the database how it is: %w", err)
+	}
+	var linked bool // the tables are whatsmeow's own
+	if err := conn.QueryRow(ctx, `select to_regclass('whatsapp.whatsmeow_device') is not null`).Scan(&linked); err != nil {
+		return nil, fmt.Errorf("look for a linked phone: %w", err)
+	}
+	if linked {
+		if err := conn.QueryRow(ctx, `select count(*) from whatsapp.whatsmeow_device`).Scan(&h.Phones); err != nil {
+			return nil, fmt.Errorf("look for a linked phone: %w", err)
+		}
 	}
 	return h, nil
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -189,10 +190,14 @@ func (n *news) add(topics ...bot.Topic) { *n = append(*n, topics...) }
 
 // queue adds the notifications to a batch.
 func (n news) queue(b *pgx.Batch) {
+	var topics []string
 	for _, t := range n {
-		if !todo(t) {
-			b.Queue(`select pg_notify($1, $2)`, notifyChannel, string(t))
+		if !todo(t) && !slices.Contains(topics, string(t)) {
+			topics = append(topics, string(t))
 		}
+	}
+	if len(topics) > 0 {
+		b.Queue(groupNotify, topics)
 	}
 }
 

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -228,7 +229,11 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	if err != nil {
 		return false, err
 	}
-	sql, args := fileEntry, []any{k.id, k.hash, e.Key, authorOf(e), e.Input.Kind, sealed, e.Input.At, due}
+	kind := e.Input.Kind
+	if e.Media != nil && kind == flows.Text { // a line with a file is known by its kind
+		kind = cmp.Or(e.Media.Kind, flows.Other)
+	}
+	sql, args := fileEntry, []any{k.id, k.hash, e.Key, authorOf(e), kind, sealed, e.Input.At, due}
 	if e.Media != nil {
 		more, err := mediaArgs(k, e)
 		if err != nil {

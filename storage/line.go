@@ -43,7 +43,7 @@ const (
 // sizes: a plan made while they were empty would scan them for ever.
 func lineConfig(c *pgxpool.Config) *pgxpool.Config {
 	c = c.Copy()
-	c.MaxConns = 3
+	c.MaxConns = 2 + turners // the line, what goes beside it, and turns
 	for _, way := range []string{"enable_seqscan", "jit"} {
 		c.ConnConfig.RuntimeParams[way] = "off"
 	}

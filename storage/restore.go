@@ -216,7 +216,7 @@ func lockAll(ctx context.Context, tx pgx.Tx, list []SavedTable) error {
 func takeOffKeys(ctx context.Context, tx pgx.Tx) (back []string, err error) {
 	rows, err := tx.Query(ctx, `
 		select format('alter table %s drop constraint %I', conrelid::regclass, conname), format('alter table %s add constraint %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-		from pg_constraint where contype = 'f' and conparentid = 0 and connamespace = current_schema()::regnamespace and conrelid::regclass::text not like 'whatsmeow\_%'`)
+		from pg_constraint where contype = 'f' and conparentid = 0 and connamespace = current_schema()::regnamespace`)
 	if err != nil {
 		return nil, fmt.Errorf("list the keys: %w", err)
 	}

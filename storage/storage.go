@@ -43,6 +43,7 @@ type Store struct {
 	line     *gatherer[*work]
 	apart    *gatherer[*arrival]
 	slots    slots
+	turning  chan struct{}
 	hands    hands
 	live     *live
 	vault    *vault
@@ -91,6 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
+	config.ConnConfig.StatementCacheCapacity, config.ConnConfig.DescriptionCacheCapacity = 200, 16 // more than there are; room for each costs
 	config.MaxConns = 16
 	if o.MaxConns > 0 {
 		config.MaxConns = o.MaxConns
@@ -99,7 +101,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s := &Store{pool: pool, now: o.Now, log: o.Log, turning: make(chan struct{}, turners), peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
 	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
 	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
 		pool.Close()
@@ -167,11 +169,11 @@ func Migrate(ctx context.Context, databaseURL string) error {
 }
 
 func migrator(databaseURL string) (*goose.Provider, *sql.DB, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := pgxpool.ParseConfig(databaseURL) // which knows the settings of a pool, as Open's may have
 	if err != nil {
 		return nil, nil, errors.New("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config.ConnConfig)
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, nil, err

@@ -39,12 +39,20 @@ type hand struct {
 // errMissed is met where the chosen conversations had nothing left once they were locked: another worker was faster.
 var errMissed = errors.New("another worker was faster")
 
-// maxTurns bounds the turns that share a transaction.
-const maxTurns = 32
+const (
+	maxTurns = 32 // bounds the turns that share a transaction
+	turners  = 2  // bounds those transactions at the same moment: more would but look for what the others have locked
+)
 
 // Turn implements bot.Journal: boundary B, for several conversations at once. If the transaction fails, each of them gets
 // one of its own, so that nobody suffers for a neighbour.
 func (s *Store) Turn(ctx context.Context, step func(flows.Session, bot.Entry) bot.Turn) error {
+	select {
+	case s.turning <- struct{}{}:
+		defer func() { <-s.turning }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	var group []*hand
 	err := errMissed
 	for tries := 0; tries < 4 && errors.Is(err, errMissed); tries++ {
@@ -121,7 +129,7 @@ type outcome struct {
 // the commit. (A turn that changes a case needs some more.) It is for one conversation, or for as many as wait if that is
 // 0. What it had in hand is returned with its error too.
 func (s *Store) turns(ctx context.Context, conversation int64, step func(flows.Session, bot.Entry) bot.Turn) (group []*hand, err error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.linePool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +172,7 @@ const (
 			where ` + due + `
 			order by i.due, i.message limit $2
 			for no key update of c skip locked)
-		select set_config('baom.turns', string_agg(id::text, ','), true) from l having count(*) > 0`
+		select set_config('baom.turns', string_agg(distinct id::text, ','), true) from l having count(*) > 0`
 	lockOne = `
 		with l as materialized (
 			select c.id from inbox i join conversations c on c.id = i.conversation
@@ -172,12 +180,12 @@ const (
 			for no key update of c)
 		select set_config('baom.turns', id::text, true) from l`
 	readHeads = `
-		select distinct on (i.conversation) i.message, i.attempts, i.due, m.key, m.body, c.id, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
+		select i.message, i.attempts, i.due, m.key, m.body, c.id, c.rev, c.person, p.wrapped, c.peer, c.channel, c.kept, c.open_case,
 		       case when $2 then c.session end, f.name, f.mime, f.size, f.seconds, f.state
-		from inbox i join messages m on m.id = i.message join conversations c on c.id = i.conversation join people p on p.id = c.person
-		left join media f on f.message = m.id
-		where i.conversation = any (string_to_array(nullif(current_setting('baom.turns', true), ''), ',')::bigint[]) and ` + due + `
-		order by i.conversation, i.message`
+		from unnest(string_to_array(nullif(current_setting('baom.turns', true), ''), ',')::bigint[]) locked
+		cross join lateral (select * from inbox i where i.conversation = locked and ` + due + ` order by i.message limit 1) i
+		join messages m on m.id = i.message join conversations c on c.id = i.conversation join people p on p.id = c.person
+		left join media f on f.message = m.id`
 )
 
 // take begins the transaction, locks the oldest waiting conversations that nobody works on, or the one given, and reads
@@ -365,8 +373,12 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	} else if caseID != 0 {
 		done.told.add(bot.TopicCase(caseID))
 	}
-	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = reachable or $5 where id = $1`,
-		h.id, done.session, t.Session.Lang, !t.Discard, h.entry.Input.Event == "")
+	var opened *int64
+	if h.entry.Case == 0 {
+		opened = null(caseID)
+	}
+	b.Queue(`update conversations set session = $2, rev = rev + 1, lang = $3, kept = $4, reachable = reachable or $5, open_case = coalesce($6, open_case) where id = $1`,
+		h.id, done.session, t.Session.Lang, !t.Discard, h.entry.Input.Event == "", opened)
 	if t.Discard {
 		queueDiscard(b, h)
 	}
@@ -435,17 +447,23 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	if officer != nil {
 		author = bot.ByOfficer
 	}
+	if m.Media == nil {
+		b.Queue(`with m as (
+				insert into messages (conversation, case_id, author, officer, body, fleeting, status, at)
+				values ($1, $2, $3, $4, $5, $6, 'waiting', $7) returning id)
+			insert into outbox (message, conversation, channel, due, attempts) select id, $1, $8, $9, $10 from m returning message`,
+			conversation, caseID, author, officer, sealed, fleeting, now, c, born.due, born.attempts()).QueryRow(born.is)
+		return nil
+	}
 	var mime string
 	var name, data []byte
 	var length int
-	if m.Media != nil {
-		kind, mime, length = m.Media.Kind, m.Media.Mime, m.Media.Seconds
-		if name, err = seal(aead, "file name", person, []byte(m.Media.Name)); err != nil {
-			return err
-		}
-		if data, err = seal(aead, "media", person, m.Media.Data); err != nil {
-			return err
-		}
+	kind, mime, length = m.Media.Kind, m.Media.Mime, m.Media.Seconds
+	if name, err = seal(aead, "file name", person, []byte(m.Media.Name)); err != nil {
+		return err
+	}
+	if data, err = seal(aead, "media", person, m.Media.Data); err != nil {
+		return err
 	}
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
@@ -519,7 +537,6 @@ func (s *Store) openCase(ctx context.Context, db querier, h *hand, c *bot.CaseCh
 			insert into cases (person, conversation, reference, office, state, channel, lang, profile, need, urgent, opened_at, waiting_at, answers, names, phones, last, lines_after, lines_upto)
 			select $1, $2, $3, $4, 'open', $5, $6, $7, $8, $9, $10::timestamptz, $10, $11, $12, $13, $14,
 			  coalesce((select max(lines_upto) from cases where conversation = $2), 0), (select max(id) from messages where conversation = $2) returning id),
-		c as (update conversations set open_case = k.id from k where conversations.id = $2),
 		e as (insert into messages (conversation, case_id, author, body, at) select $2, k.id, 'event', $15, $10 from k)
 		select id from k`,
 		h.person, h.id, c.Reference, c.Office, h.entry.Peer.Channel, h.session.Lang, c.Answers["profile"], c.Answers["need"], c.Urgent, now,

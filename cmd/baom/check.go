@@ -204,7 +204,7 @@ func (p *program) withServices(ctx context.Context, do func(*config, *services) 
 			if c.RedisURL != "" {
 				redis = c.RedisURL
 			}
-			return do(c, &services{databaseURL: postgres, redisURL: strings.TrimSuffix(redis, "none")})
+			return do(c, &services{databaseURL: postgres, redisURL: redisOf(redis)})
 		}
 	}
 	if c.RedisURL == "" && c.DatabaseURL == "" {
@@ -216,6 +216,14 @@ func (p *program) withServices(ctx context.Context, do func(*config, *services) 
 	}
 	err = do(c, s)
 	return errors.Join(err, s.stop(context.WithoutCancel(ctx)))
+}
+
+// redisOf is the Redis of a setting, empty for none.
+func redisOf(setting string) string {
+	if setting == "none" {
+		return ""
+	}
+	return setting
 }
 
 func (p *program) withStore(ctx context.Context, do func(*storage.Store) error) error {

@@ -149,8 +149,8 @@ func (c *config) faults() []error {
 	if c.pause, err = time.ParseDuration(c.WhatsAppPause); err != nil || c.pause < 0 || c.pause > 10*time.Second {
 		fault("WHATSAPP_PAUSE", "%q is not a time between 0s and 10s, such as 1.2s", c.WhatsAppPause)
 	}
-	if c.rate, err = strconv.Atoi(c.WhatsAppRate); err != nil || c.rate < 1 || c.rate > 600 {
-		fault("WHATSAPP_PER_MINUTE", "%q is not a number between 1 and 600; a number that sends like a machine is banned", c.WhatsAppRate)
+	if c.rate, err = strconv.Atoi(c.WhatsAppRate); err != nil || c.rate < 1 || c.rate > 60000 {
+		fault("WHATSAPP_PER_MINUTE", "%q is not a number from 1 to 60000; a telephone number that sends like a machine is banned", c.WhatsAppRate)
 	}
 	if c.TelegramMode == "webhook" && c.TelegramToken != "" && c.TelegramSecret == "" {
 		fault("TELEGRAM_SECRET", "webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")

@@ -247,7 +247,7 @@ func (x *examination) content() {
 
 // record tells of the database, of Redis, of the key that opens the record, and of what waits in it.
 func (x *examination) record(ctx context.Context) {
-	s := &services{databaseURL: x.c.DatabaseURL, redisURL: strings.TrimSuffix(x.c.RedisURL, "none")}
+	s := &services{databaseURL: x.c.DatabaseURL, redisURL: redisOf(x.c.RedisURL)}
 	if x.c.DatabaseURL == "" {
 		if url, redis := local.Running(x.c.DataDir); url != "" {
 			s.databaseURL = url
@@ -283,6 +283,11 @@ func (x *examination) record(ctx context.Context) {
 		return
 	}
 	x.postgres(h)
+	if x.c.WhatsApp == "on" && h.Phones == 0 {
+		x.note("whatsapp", isFault, both("WhatsApp est allumé et aucun téléphone n'est lié", "WhatsApp is on and no phone is linked"), both("`baom pair`, ou la page WhatsApp de la console", "`baom pair`, or the console's page WhatsApp"))
+	} else if x.c.WhatsApp == "on" {
+		x.note("whatsapp", isOK, both("un téléphone est lié ; la console et baom_whatsapp_alarm disent si le lien tient", "a phone is linked; the console and baom_whatsapp_alarm tell whether the link holds"), nothing)
+	}
 	x.redis(asking, s.redisURL)
 	if h.Schema > 0 {
 		x.key(asking, s.databaseURL)
@@ -298,6 +303,8 @@ func (x *examination) postgres(h *storage.Health) {
 	switch {
 	case h.PostgresMajor < 14:
 		state, do = isFault, both("il faut Postgres 14 ou plus récent", "it takes Postgres 14 or newer")
+	case h.Encoding != "UTF8":
+		state, do = isFault, both("la base n'est pas en UTF8 (%s) : refaites-la, createdb -E UTF8 -T template0, et restaurez une sauvegarde", "the database is not UTF8 (%s): make it again, createdb -E UTF8 -T template0, and restore a backup", h.Encoding)
 	case !h.Durable:
 		state, do = isWarning, both("fsync ou synchronous_commit est coupé : une panne de courant perdrait des messages ; remettez-les", "fsync or synchronous_commit is off: a power cut would lose messages; put them on")
 	case h.Connections*10 > h.MaxConnections*8:

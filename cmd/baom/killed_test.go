@@ -35,18 +35,13 @@ func wired() {
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
-// TestKilled kills the process with -9 between each pair of boundaries, as a message passes them: before it is filed, after,
-// when its answer leaves, and when WhatsApp has taken the answer. Each time the next process answers: nothing is lost, and
-// nothing answered twice but with the same id.
-func TestKilled(t *testing.T) {
-	s := whatsapptest.New(t)
-	s.Patience = 60 * time.Second
-	office := s.Account("212528000001", "90000000000001", "BAOM")
+// processes makes a database and starts the program on it, as processes of their own.
+func processes(t testing.TB, s *whatsapptest.Server, more ...string) (start func(args ...string) (*exec.Cmd, *output), databaseURL string) {
 	db, redis := storagetest.Env(t)
 	env := append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "BAOM_") }), "BAOM_DATABASE_URL="+db, "BAOM_REDIS_URL="+redis,
 		"BAOM_SECRET_KEY="+fmt.Sprintf("%x", storagetest.Secret()), "BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD="+adminPass, "BAOM_TEST_WIRE="+s.Addr()+" "+s.Root(), "HOME="+t.TempDir())
-	env = append(env, quick...)
-	start := func(args ...string) (*exec.Cmd, *output) {
+	env = append(append(env, quick...), more...)
+	return func(args ...string) (*exec.Cmd, *output) {
 		out := newOutput()
 		cmd := exec.Command("baom-wired", args...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = env, out, out
@@ -55,7 +50,11 @@ func TestKilled(t *testing.T) {
 		}
 		t.Cleanup(func() { cmd.Process.Kill() })
 		return cmd, out
-	}
+	}, db
+}
+
+// linkProcess links the office's telephone with baom pair, as a process.
+func linkProcess(t testing.TB, office *whatsapptest.Account, start func(args ...string) (*exec.Cmd, *output)) {
 	pairing, out := start("pair", "-phone", "+212528000001")
 	if err := office.Enter(out.find(t, `enter the code  ([0-9A-Z-]+)`)); err != nil {
 		t.Fatal(err)
@@ -63,6 +62,17 @@ func TestKilled(t *testing.T) {
 	if err := pairing.Wait(); err != nil {
 		t.Fatalf("baom pair: %v\n%s", err, out.buf.String())
 	}
+}
+
+// TestKilled kills the process with -9 between each pair of boundaries, as a message passes them: before it is filed, after,
+// when its answer leaves, and when WhatsApp has taken the answer. Each time the next process answers: nothing is lost, and
+// nothing answered twice but with the same id.
+func TestKilled(t *testing.T) {
+	s := whatsapptest.New(t)
+	s.Patience = 60 * time.Second
+	office := s.Account("212528000001", "90000000000001", "BAOM")
+	start, db := processes(t, s)
+	linkProcess(t, office, start)
 	conn, err := pgx.Connect(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +85,9 @@ func TestKilled(t *testing.T) {
 	}
 	kill := serve()
 	awa := s.Person("33600000002", "90000000000002", "Awa")
-	awa.Say(office, "Bonjour madame, comment allez-vous ?")
+	awa.Say(office, "👋")
+	awa.Expect("Choisissez votre langue")
+	awa.Say(office, "Français")
 	awa.Expect("Êtes-vous d'accord")
 	awa.Say(office, "oui")
 	awa.Expect("Que voulez-vous faire")
@@ -149,5 +161,11 @@ func TestKilled(t *testing.T) {
 			t.Errorf("killed %s: the answer came %d times, under %d ids", point.name, menus, len(ids))
 		}
 	}
+	// Another process takes over within seconds.
+	_, out := start("serve")
+	out.find(t, `("msg":"ready")`)
 	kill()
+	out.find(t, `("state":"connected")`)
+	awa.Say(office, "menu")
+	awa.Expect("Que voulez-vous faire")
 }

@@ -68,7 +68,7 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // find waits for a line and returns what the pattern's group holds.
-func (o *output) find(t *testing.T, pattern string) string {
+func (o *output) find(t testing.TB, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
 	deadline := time.After(60 * time.Second)

@@ -128,21 +128,9 @@ func (j *measured) Answer(ctx context.Context, e bot.Entry, step func(flows.Sess
 	}
 	j.m.boundaries.WithLabelValues("answer").Observe(whole.Seconds())
 	j.m.count(k, whole)
-	unmeasured := deliver // the closure below becomes the result of that name
+	do := deliver // which the result is about to replace
 	return fresh, func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {
-		began, network := j.m.now(), time.Duration(0)
-		err := unmeasured(ctx, func(ctx context.Context, msg bot.Message) (string, error) { // one after the other
-			at := j.m.now()
-			id, err := send(ctx, msg)
-			took := j.m.now().Sub(at)
-			network += took
-			j.m.sent(e.Peer.Channel, msg, took, err)
-			return id, err
-		})
-		if !j.m.failed("deliver", err) {
-			j.m.boundaries.WithLabelValues("deliver").Observe(max(0, j.m.now().Sub(began)-network).Seconds())
-		}
-		return err
+		return j.m.deliver(ctx, e.Peer.Channel, send, do)
 	}, nil
 }
 
@@ -206,24 +194,31 @@ func (m *meter) count(k taken, whole time.Duration) {
 
 // Deliver implements bot.Journal.
 func (j *measured) Deliver(ctx context.Context, c bot.Channel, send func(context.Context, bot.Message) (string, error)) error {
-	began := j.m.now()
+	return j.m.deliver(ctx, c, send, func(ctx context.Context, send func(context.Context, bot.Message) (string, error)) error {
+		return j.Journal.Deliver(ctx, c, send)
+	})
+}
+
+// deliver counts what is sent by do, and times it without the network's part.
+func (m *meter) deliver(ctx context.Context, c bot.Channel, send func(context.Context, bot.Message) (string, error), do bot.Deliver) error {
+	began := m.now()
 	var mu sync.Mutex // several messages may be sent for one call
 	var network time.Duration
 	sent := 0
-	err := j.Journal.Deliver(ctx, c, func(ctx context.Context, msg bot.Message) (string, error) {
-		at := j.m.now()
+	err := do(ctx, func(ctx context.Context, msg bot.Message) (string, error) {
+		at := m.now()
 		id, err := send(ctx, msg)
-		took := j.m.now().Sub(at)
+		took := m.now().Sub(at)
 		mu.Lock()
-		network, sent = max(network, took), sent+1
+		network, sent = network+took, sent+1
 		mu.Unlock()
-		j.m.sent(c, msg, took, err)
+		m.sent(c, msg, took, err)
 		return id, err
 	})
-	if j.m.failed("deliver", err) || sent == 0 {
+	if m.failed("deliver", err) || sent == 0 {
 		return err
 	}
-	j.m.boundaries.WithLabelValues("deliver").Observe(max(0, j.m.now().Sub(began)-network).Seconds())
+	m.boundaries.WithLabelValues("deliver").Observe(max(0, m.now().Sub(began)-network).Seconds())
 	return nil
 }
 

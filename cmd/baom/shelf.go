@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -88,6 +89,7 @@ func (s *shelf) train(ctx context.Context) {
 		if err := lib.Train(ctx, s.cache); err != nil && ctx.Err() == nil {
 			s.log.Warn("what the search has learnt could not be kept", "error", err)
 		}
+		debug.FreeOSMemory() // learning takes several times what is kept of it, and then there may be nothing to do for hours
 	}()
 }
 

@@ -48,7 +48,9 @@ func TestWholeLineWhatsApp(t *testing.T) {
 	linkByCode(t, s, office, r)
 	tab := r.officer(t, "fr", 1280)
 	p := s.Person("33600000002", "90000000000002", "Awa")
-	p.Say(office, "Bonjour madame, comment allez-vous ?")
+	p.Say(office, "👋")
+	p.Expect("Choisissez votre langue")
+	p.Say(office, "Français")
 	p.Expect("Êtes-vous d'accord")
 	p.Say(office, "1")
 	if m := whatsapptest.Text(p.Expect("Que voulez-vous faire")); !strings.Contains(m, "\n1. Poser une question\n2. Ouvrir un dossier\n") || !strings.Contains(m, "_Répondez avec le numéro") {

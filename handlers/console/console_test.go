@@ -462,8 +462,10 @@ func TestRights(t *testing.T) {
 func (w *world) things(id int64) (ids [4]string) {
 	w.t.Helper()
 	ctx, amina := w.t.Context(), w.officers["amina"]
-	if views, err := w.desk.Views(ctx, amina); err == nil && len(views) == 0 {
-		err = w.desk.SaveView(ctx, amina, bot.View{Name: "v", Query: "waits=us"})
+	if views, err := w.desk.Views(ctx, amina); err != nil || len(views) == 0 {
+		if err := errors.Join(err, w.desk.SaveView(ctx, amina, bot.View{Name: "v", Query: "waits=us"})); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	label, err := w.store.AddLabel(ctx, "agadir", "à suivre")
 	canned := bot.Canned{Office: "agadir", Officer: amina.ID, Name: "bonjour", Texts: content.Text{content.French: "Bonjour {prenom}."}, At: time.Now()}

@@ -10,11 +10,36 @@ import (
 // forward; since one update that cannot be read would hold up every later one, what matters of it is then read part by
 // part. It is not ok where there is no update id: that is no update.
 func decode(raw []byte) (*models.Update, bool) {
-	u := &models.Update{}
-	if json.Unmarshal(raw, u) != nil {
-		u = salvage(raw)
+	var lean update
+	if json.Unmarshal(raw, &lean) != nil {
+		u := salvage(raw)
+		return u, u.ID > 0
+	}
+	u := &models.Update{ID: lean.ID, Message: lean.Message, EditedMessage: lean.Edited, MyChatMember: lean.Member}
+	if q := lean.Query; q != nil {
+		u.CallbackQuery = &models.CallbackQuery{ID: q.ID, From: q.From, Data: q.Data}
+		switch m := q.Message; {
+		case m != nil && m.Date != 0:
+			u.CallbackQuery.Message.Message = m
+		case m != nil: // Telegram does not know any more what it said
+			u.CallbackQuery.Message.InaccessibleMessage = &models.InaccessibleMessage{Chat: m.Chat, MessageID: m.ID}
+		}
 	}
 	return u, u.ID > 0
+}
+
+// An update is what we ask for of the library's type, which reads a pressed button's message twice.
+type update struct {
+	ID      int64                     `json:"update_id"`
+	Message *models.Message           `json:"message"`
+	Edited  *models.Message           `json:"edited_message"`
+	Member  *models.ChatMemberUpdated `json:"my_chat_member"`
+	Query   *struct {
+		ID      string          `json:"id"`
+		From    models.User     `json:"from"`
+		Data    string          `json:"data"`
+		Message *models.Message `json:"message"`
+	} `json:"callback_query"`
 }
 
 // salvage reads what matters of an update, leaving out what cannot be read.

@@ -40,7 +40,7 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 		return "", &bot.SendError{Permanent: true, Why: "message vide", Err: errors.New("the message has neither words nor a file")}
 	}
 	steps[len(steps)-1].choices = t.keyboard(m)
-	var sent *models.Message
+	var sent int
 	for i := min(t.parts.take(m.ID), len(steps)-1); i < len(steps); i++ {
 		if sent, err = t.deliver(ctx, chat, steps[i]); err != nil {
 			t.parts.put(m.ID, i)
@@ -50,7 +50,7 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 	if old, _ := strconv.Atoi(m.Keyboard); old != 0 {
 		t.bareKeyboard(ctx, chat, old)
 	}
-	return strconv.Itoa(sent.ID), nil
+	return strconv.Itoa(sent), nil
 }
 
 // A step is one message of Telegram's: words, a file with its caption, or a card's place or contact.
@@ -97,18 +97,18 @@ func planWords(m bot.Message) []step {
 
 // deliver makes one message, at Telegram's pace. Where Telegram cannot read the markup the words go out without it, and
 // where it cannot take a file for what it is, as a document: what is said matters more than how it looks.
-func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Message, error) {
+func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (id int, err error) {
 	for html, method := true, s.method(); ; {
 		wait := t.pace.reserve(chat, t.Now())
 		if wait > shortWait {
-			return nil, &bot.SendError{After: wait, Why: "Telegram demande d'attendre", Err: errors.New("it asked so a moment ago")}
+			return 0, &bot.SendError{After: wait, Why: "Telegram demande d'attendre", Err: errors.New("it asked so a moment ago")}
 		}
 		if !sleep(ctx, wait) {
-			return nil, ctx.Err()
+			return 0, ctx.Err()
 		}
-		sent, err := t.call(ctx, chat, s, method, html)
+		id, err := t.call(ctx, chat, s, method, html)
 		if err == nil {
-			return sent, nil
+			return id, nil
 		}
 		failed := t.sendError(method, err)
 		refusal := (*bot.SendError)(nil)
@@ -120,9 +120,9 @@ func (t *Telegram) deliver(ctx context.Context, chat int64, s step) (*models.Mes
 			method = "sendDocument"
 		case errors.As(failed, &refusal) && refusal.After > 0:
 			t.pace.flooded(chat, refusal.After, t.Now())
-			return nil, failed
+			return 0, failed
 		default:
-			return nil, failed
+			return 0, failed
 		}
 	}
 }
@@ -159,7 +159,8 @@ func (s step) method() string {
 	return "sendDocument"
 }
 
-func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, html bool) (*models.Message, error) {
+// call makes the call of a step, and returns the message's id.
+func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, html bool) (id int, err error) {
 	shown, mode := markup(s.words), models.ParseModeHTML
 	if !html {
 		shown, mode = plain(s.words), ""
@@ -170,29 +171,36 @@ func (t *Telegram) call(ctx context.Context, chat int64, s step, method string, 
 	}
 	switch {
 	case s.venue != nil:
-		return t.api.SendVenue(ctx, &tg.SendVenueParams{ChatID: chat, Latitude: s.venue.Lat, Longitude: s.venue.Lon, Title: s.venue.Name,
-			Address: or(s.venue.Address, s.venue.Name), ReplyMarkup: k})
+		return idOf(t.api.SendVenue(ctx, &tg.SendVenueParams{ChatID: chat, Latitude: s.venue.Lat, Longitude: s.venue.Lon, Title: s.venue.Name,
+			Address: or(s.venue.Address, s.venue.Name), ReplyMarkup: k}))
 	case s.contact != nil:
-		return t.api.SendContact(ctx, &tg.SendContactParams{ChatID: chat, PhoneNumber: s.contact.Phone, FirstName: s.contact.Name, ReplyMarkup: k})
+		return idOf(t.api.SendContact(ctx, &tg.SendContactParams{ChatID: chat, PhoneNumber: s.contact.Phone, FirstName: s.contact.Name, ReplyMarkup: k}))
 	case s.file == nil:
 		var sent struct {
 			ID int `json:"message_id"`
 		}
 		err := t.post(ctx, "sendMessage", said{chat, shown, mode, preview{true}, s.choices}, &sent)
-		return &models.Message{ID: sent.ID}, err
+		return sent.ID, err
 	}
 	file := &models.InputFileUpload{Filename: fileName(s.file), Data: bytes.NewReader(s.file.Data)}
 	switch method {
 	case "sendVoice":
-		return t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return idOf(t.api.SendVoice(ctx, &tg.SendVoiceParams{ChatID: chat, Voice: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k}))
 	case "sendAudio":
-		return t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return idOf(t.api.SendAudio(ctx, &tg.SendAudioParams{ChatID: chat, Audio: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k}))
 	case "sendPhoto":
-		return t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
+		return idOf(t.api.SendPhoto(ctx, &tg.SendPhotoParams{ChatID: chat, Photo: file, Caption: shown, ParseMode: mode, ReplyMarkup: k}))
 	case "sendVideo":
-		return t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k})
+		return idOf(t.api.SendVideo(ctx, &tg.SendVideoParams{ChatID: chat, Video: file, Caption: shown, ParseMode: mode, Duration: s.file.Seconds, ReplyMarkup: k}))
 	}
-	return t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: shown, ParseMode: mode, ReplyMarkup: k})
+	return idOf(t.api.SendDocument(ctx, &tg.SendDocumentParams{ChatID: chat, Document: file, Caption: shown, ParseMode: mode, ReplyMarkup: k}))
+}
+
+func idOf(m *models.Message, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	return m.ID, nil
 }
 
 // fileName is the name a file is sent with; a telephone opens a file by the end of its name.

@@ -62,6 +62,7 @@ type Telegram struct {
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
 	crew    bot.Crew
 	room    chan struct{} // bounds the small calls beside the line: answered presses, removed keyboards
+	posts   atomic.Int64  // a webhook's posts in hand
 	blocked atomic.Int64  // how many people have blocked the bot since the start
 
 	groupsMu sync.Mutex
@@ -197,17 +198,26 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// maxUpdate bounds a webhook's body, in bytes.
-const maxUpdate = 1 << 20
+const (
+	maxUpdate = 1 << 20 // bounds a webhook's body, in bytes
+	maxPosts  = 1024    // bounds the posts in hand; Telegram makes 100 at once
+)
 
 // Webhook takes updates that Telegram posts: 200 only after the update is filed, 401 for a wrong secret, 400 and 413 for
-// what is no update, 503 where it cannot be filed now, so that Telegram sends it again.
+// what is no update, 503 where it cannot be filed now or too much is in hand, so that Telegram sends it again.
 func (t *Telegram) Webhook() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if t.Secret == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Telegram-Bot-Api-Secret-Token")), []byte(t.Secret)) != 1 {
 			http.Error(w, "not for you", http.StatusUnauthorized)
 			return
 		}
+		if t.posts.Add(1) > maxPosts {
+			t.posts.Add(-1)
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "too much at once", http.StatusServiceUnavailable)
+			return
+		}
+		defer t.posts.Add(-1)
 		read := buffers.Get().(*bytes.Buffer)
 		defer buffers.Put(read)
 		read.Reset()

@@ -3,8 +3,15 @@ package whatsapp
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"baom/content"
+	"baom/flows"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 )
 
 func TestRender(t *testing.T) {
@@ -93,6 +100,40 @@ func FuzzCard(f *testing.F) {
 			if len(p) > 40 || p == "" {
 				t.Fatalf("a telephone %q", p)
 			}
+		}
+	})
+}
+
+// FuzzEntry: whatever a message holds, it is read without a panic, within the bounds of an entry.
+func FuzzEntry(f *testing.F) {
+	for _, m := range []*waE2E.Message{
+		{Conversation: proto.String("bonjour")}, {AudioMessage: &waE2E.AudioMessage{PTT: proto.Bool(true)}}, {DocumentMessage: &waE2E.DocumentMessage{FileName: proto.String("\xff")}},
+		{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum()}}, {ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum()}},
+		{ReactionMessage: &waE2E.ReactionMessage{}}, {ContactsArrayMessage: &waE2E.ContactsArrayMessage{Contacts: []*waE2E.ContactMessage{{}}}}, {LiveLocationMessage: &waE2E.LiveLocationMessage{}},
+		{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("2"), ContextInfo: &waE2E.ContextInfo{Participant: proto.String("212528000001@s.whatsapp.net"),
+			QuotedMessage: &waE2E.Message{Conversation: proto.String("1. a\n2. b")}}}},
+	} {
+		raw, err := proto.Marshal(m)
+		if err != nil {
+			raw = []byte{0x0a, 0x01, 0x61}
+		}
+		f.Add("3EB0", raw)
+	}
+	w := &WhatsApp{Config: Config{Now: time.Now}}
+	l := &line{own: types.NewJID("212528000001", types.DefaultUserServer), live: map[string]time.Time{}}
+	f.Fuzz(func(t *testing.T, id string, raw []byte) {
+		m := &waE2E.Message{}
+		if proto.Unmarshal(raw, m) != nil {
+			return
+		}
+		e := (&events.Message{RawMessage: m, Info: types.MessageInfo{ID: id, MessageSource: types.MessageSource{
+			Chat: types.NewJID("33600000002", types.DefaultUserServer), Sender: types.NewJID("33600000002", types.DefaultUserServer)}}}).UnwrapRaw()
+		if e.Message.GetPollUpdateMessage() != nil { // needs a store
+			return
+		}
+		entry, ok := w.entry(l, e)
+		if ok && (len(entry.Key) == 0 || len(entry.Key) > 200 || entry.Peer.ID != "33600000002" || entry.Deletes == "" && entry.Input.Text == "" && entry.Input.Kind == flows.Text) {
+			t.Fatalf("%+v", entry)
 		}
 	})
 }

@@ -36,7 +36,13 @@ func (w *WhatsApp) message(l *line, m *events.Message) (ok bool) {
 	if !says {
 		return true
 	}
-	return w.file(l, e, &m.Info)
+	if !w.file(l, e, &m.Info) {
+		return false
+	}
+	if c := contextOf(m.Message); c != nil { // who lets messages disappear has a reason: ours do too
+		w.chats.fade(e.Peer.ID, c.GetExpiration())
+	}
+	return true
 }
 
 // file files an entry, with patience, and does what follows from its arrival.

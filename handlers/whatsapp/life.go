@@ -111,6 +111,7 @@ func (w *WhatsApp) carry(held context.Context, dev *store.Device, receive receiv
 		cut()
 	})
 	defer hangUp()
+	go w.sweep(ctx)
 	stop := context.AfterFunc(held, cut)
 	err := l.Connect()
 	stop()
@@ -133,6 +134,19 @@ func (w *WhatsApp) carry(held context.Context, dev *store.Device, receive receiv
 			sleep(held, e.pause)
 		}
 		return 0
+	}
+}
+
+// keepSent is how long what was sent is kept, sealed, for telephones that could not read it and ask again. whatsmeow would
+// keep it for a week; people who have their data erased should not wait for that.
+const keepSent = 24 * time.Hour
+
+// sweep removes what was sent longer ago, every hour.
+func (w *WhatsApp) sweep(ctx context.Context) {
+	for sleep(ctx, time.Minute); ctx.Err() == nil; sleep(ctx, time.Hour) {
+		if _, err := w.DB.ExecContext(ctx, `delete from whatsmeow_retry_buffer where timestamp < $1`, time.Now().Add(-keepSent).UnixMilli()); err != nil && ctx.Err() == nil {
+			w.Log.Warn("whatsapp: what was sent long ago cannot be removed", "error", err)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (w *WhatsApp) Send(ctx context.Context, m bot.Message) (id string, err erro
 // away is the error of a message while there is no line. It waits: nothing is given up because a telephone is off.
 func (w *WhatsApp) away(ctx context.Context) error {
 	link := w.Link(ctx)
-	after, why := 5*time.Second, "WhatsApp n'est pas connecté"
+	after, why := 2*time.Second, "WhatsApp n'est pas connecté"
 	switch link.State {
 	case bot.LinkBanned:
 		after, why = time.Minute, "WhatsApp a suspendu ce numéro"
@@ -205,9 +205,29 @@ func (w *WhatsApp) deliver(ctx context.Context, l *line, to types.JID, peer, id 
 			return w.sendError(err, false)
 		}
 	}
+	if seconds := w.chats.fades(peer); seconds > 0 {
+		fade(msg, seconds)
+	}
 	_, err := l.SendMessage(ctx, to, msg, whatsmeow.SendRequestExtra{ID: id, Timeout: sendTime})
 	if err != nil {
 		return w.sendError(err, w.chats.recent(peer, w.Now()))
 	}
 	return nil
+}
+
+// fade lets a message disappear after some seconds.
+func fade(m *waE2E.Message, seconds uint32) {
+	c := &waE2E.ContextInfo{Expiration: &seconds}
+	switch {
+	case m.Conversation != nil:
+		m.ExtendedTextMessage, m.Conversation = &waE2E.ExtendedTextMessage{Text: m.Conversation, ContextInfo: c}, nil
+	case m.ImageMessage != nil:
+		m.ImageMessage.ContextInfo = c
+	case m.VideoMessage != nil:
+		m.VideoMessage.ContextInfo = c
+	case m.AudioMessage != nil:
+		m.AudioMessage.ContextInfo = c
+	case m.DocumentMessage != nil:
+		m.DocumentMessage.ContextInfo = c
+	}
 }

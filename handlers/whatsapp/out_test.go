@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"baom/bot"
 	"baom/content"
@@ -174,13 +175,19 @@ func TestWhatIsSent(t *testing.T) {
 		if !c.check(m.Message) {
 			t.Errorf("%s comes as %v", c.media.Mime, m.Message)
 		}
-		if data, err := awa.Client.DownloadAny(t.Context(), m.Message); err != nil || !bytes.Equal(data, c.media.Data) {
+		if data, err := awa.Download(m); err != nil || !bytes.Equal(data, c.media.Data) {
 			t.Errorf("%s is %q: %v", c.media.Mime, data, err)
 		}
 		if m.Message.GetAudioMessage() != nil && whatsapptest.Text(awa.Read()) != "*Fatima :*\nvoici" {
 			t.Error("the words do not follow a voice note")
 		}
 	}
+	awa.Send(a.office, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("à effacer"), ContextInfo: &waE2E.ContextInfo{Expiration: proto.Uint32(86400)}}})
+	a.record.wait(a.s, 2)
+	a.s.Until("it is known that messages disappear", func() bool {
+		send(bot.Message{Text: "oui"})
+		return awa.Read().Message.GetExtendedTextMessage().GetContextInfo().GetExpiration() == 86400
+	})
 	said := (*bot.SendError)(nil)
 	if _, err := a.Send(t.Context(), bot.Message{ID: 99, Peer: awaPeer}); !errors.As(err, &said) || !said.Permanent {
 		t.Errorf("nothing to send: %v", err)

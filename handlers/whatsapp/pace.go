@@ -95,6 +95,7 @@ type chat struct {
 	jid, sender types.JID // as WhatsApp names them
 	unread      []types.MessageID
 	last        time.Time // when the peer last wrote
+	fades       uint32    // seconds after which messages disappear, as the peer has set it; 0: they stay
 }
 
 // remembered bounds both memories.
@@ -143,6 +144,25 @@ func (c *chats) unread(peer string) (jid, sender types.JID, ids []types.MessageI
 	}
 	ids, x.unread = x.unread, nil
 	return x.jid, x.sender, ids
+}
+
+// fade notes after how many seconds the peer lets messages disappear.
+func (c *chats) fade(peer string, seconds uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.chat[peer]; x != nil {
+		x.fades = seconds
+	}
+}
+
+// fades is after how many seconds messages to a peer disappear; 0: they stay.
+func (c *chats) fades(peer string) uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.chat[peer]; x != nil {
+		return x.fades
+	}
+	return 0
 }
 
 // name is how WhatsApp names a peer's chat; empty where nothing came in this process.

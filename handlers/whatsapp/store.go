@@ -38,7 +38,7 @@ func (w *WhatsApp) alive(ctx context.Context) bool {
 }
 
 // A buffer is whatsmeow's memory of messages on the way, sealed. It holds a message between its decryption, which cannot be
-// done twice, and its filing; and for a week what was sent, for a telephone that asks for it again.
+// done twice, and its filing; and for a day what was sent, for a telephone that asks for it again.
 //
 // Where the database is away the buffer waits for it: whatsmeow would take the failure for one of the message's, and
 // acknowledge it.

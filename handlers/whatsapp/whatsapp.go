@@ -115,7 +115,7 @@ func New(c Config) (*WhatsApp, error) {
 		return nil, fmt.Errorf("whatsapp: %w", err)
 	}
 	w := &WhatsApp{Config: c, key: key, wake: make(chan struct{}, 1), room: make(chan struct{}, 64), errors: map[int]int64{},
-		link: bot.Link{State: bot.LinkUnpaired}}
+		link: bot.Link{State: bot.LinkConnecting, Since: c.Now()}} // Run looks at once whether a telephone is paired
 	w.vessel = sqlstore.NewWithDB(c.DB, c.Dialect, logger{c.Log})
 	w.pace.all = rate.NewLimiter(rate.Inf, 0)
 	if c.PerMinute > 0 {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// offerPairing gives a new client the references for its QRs. Only the first of them can be scanned here.
 func (s *Server) offerPairing(c *conn) {
 	s.mu.Lock()
 	c.ref = "2@" + randHex(16)
@@ -57,6 +58,7 @@ func (a *Account) Scan(code string) error {
 	return a.link(c, bin[1], bin[2])
 }
 
+// link makes a connection one of the account's devices, and lets it know.
 func (a *Account) link(c *conn, devIdentity, advSecret []byte) error {
 	signed := a.sign(devIdentity)
 	details, err := proto.Marshal(signed)
@@ -94,14 +96,16 @@ func (s *Server) pairingReply(c *conn, n *Node) {
 	}
 }
 
+// A linkState is a pairing by code on its way: the exchange that the two sides prove to each other that they know the code with.
 type linkState struct {
-	acc           *Account
-	wrappedEph    []byte
-	eph           *keys.KeyPair
-	sharedEph     []byte
-	ref, nodeCode string
+	acc        *Account
+	wrappedEph []byte
+	eph        *keys.KeyPair
+	sharedEph  []byte
+	ref        string
 }
 
+// linkCode is the client's side of a pairing by code: it asks, and at last sends its keys.
 func (s *Server) linkCode(c *conn, n, reg *Node) {
 	switch str(reg.Attrs["stage"]) {
 	case "companion_hello":
@@ -127,6 +131,7 @@ func (s *Server) linkCode(c *conn, n, reg *Node) {
 	}
 }
 
+// codeCipher encrypts or decrypts with a key that is made of the code.
 func codeCipher(code string, salt, iv, data []byte) []byte {
 	key, err := pbkdf2.Key(sha256.New, code, salt, 2<<16, 32)
 	if err != nil {
@@ -138,6 +143,7 @@ func codeCipher(code string, salt, iv, data []byte) []byte {
 	return out
 }
 
+// dh is the secret that two keys share.
 func dh(priv, pub []byte) ([]byte, error) {
 	sk, err := ecdh.X25519().NewPrivateKey(priv)
 	if err != nil {
@@ -181,6 +187,7 @@ func (a *Account) Enter(code string) error {
 	return nil
 }
 
+// finish opens the keys that the client sent, which only who knows the code can have made, and links it.
 func (l *linkState) finish(c *conn, reg *Node) error {
 	bn := reg.GetChildByTag("link_code_pairing_wrapped_key_bundle")
 	b, _ := bn.Content.([]byte)

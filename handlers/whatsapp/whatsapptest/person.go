@@ -3,6 +3,7 @@ package whatsapptest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -190,6 +191,24 @@ func Text(m *events.Message) string {
 		return x.GetPollCreationMessageV3().GetName()
 	}
 	return ""
+}
+
+// Download fetches the file of a message.
+func (p *Person) Download(m *events.Message) ([]byte, error) {
+	var file whatsmeow.DownloadableMessage
+	switch x := m.Message; {
+	case x.GetAudioMessage() != nil:
+		file = x.GetAudioMessage()
+	case x.GetImageMessage() != nil:
+		file = x.GetImageMessage()
+	case x.GetVideoMessage() != nil:
+		file = x.GetVideoMessage()
+	case x.GetDocumentMessage() != nil:
+		file = x.GetDocumentMessage()
+	default:
+		return nil, errors.New("the message has no file")
+	}
+	return p.Client.Download(context.Background(), file)
 }
 
 // Next reads the first message that was not read yet; nil if there is none.

@@ -40,3 +40,19 @@ func FuzzReadBackup(f *testing.F) {
 		in.sums()
 	})
 }
+
+// TestWithoutPassword: the tools of Postgres get the address without the password, which other accounts would see among
+// their arguments, and without what they do not know.
+func TestWithoutPassword(t *testing.T) {
+	for _, tt := range []struct{ url, target, password string }{
+		{"postgres://baom:s3cret@db:5432/baom?sslmode=require", "postgres://baom@db:5432/baom?sslmode=require", "s3cret"},
+		{"postgresql://baom:p%40ss@a:5432,b:5433/baom?target_session_attrs=read-write&pool_max_conns=4", "postgresql://baom@a:5432,b:5433/baom?target_session_attrs=read-write", "p@ss"},
+		{"postgres:///baom?host=/run/postgresql", "postgres:///baom?host=%2Frun%2Fpostgresql", ""},
+		{"postgres://db/baom?user=u&password=s3cret", "postgres://db/baom?user=u", "s3cret"},
+		{"host=db user=baom password='a b\\'c' dbname=baom pool_max_conns=4", "host=db user=baom  dbname=baom", "a b'c"},
+	} {
+		if target, password := withoutPassword(tt.url); target != tt.target || password != tt.password {
+			t.Errorf("%s: %q, %q", tt.url, target, password)
+		}
+	}
+}
