@@ -47,12 +47,8 @@ type pressed struct {
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 1 << 20
 
-// exchange makes a call by the wire, or where there is none by the client of the configuration. The body is given back.
+// exchange makes a call by the client of the configuration.
 func (t *Telegram) exchange(ctx context.Context, method string, body, answer *bytes.Buffer) (status int, err error) {
-	if t.wire != nil {
-		defer buffers.Put(body)
-		return t.wire.call(ctx, method, body.Bytes(), answer)
-	}
 	address := *t.bot // the transport may read the body after the call has ended: that is not used again
 	address.Path += method
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), body)

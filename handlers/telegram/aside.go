@@ -80,9 +80,6 @@ func (t *Telegram) settle() {
 		t.room <- struct{}{}
 	}
 	t.crew.Wait()
-	if t.wire != nil {
-		t.wire.close()
-	}
 }
 
 // bareKeyboard removes the buttons under a message, beside the line, unless that was done a moment ago: the press that

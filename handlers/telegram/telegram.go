@@ -54,7 +54,6 @@ type Telegram struct {
 	api     *tg.Bot
 	base    string   // the API's address, without a slash at its end
 	bot     *url.URL // where its methods are called, with a slash at its end
-	wire    *wire    // makes the calls of every message; nil: HTTP does
 	bare    cleared
 	typing  typing
 	pace    pace
@@ -104,10 +103,9 @@ func New(c Config) (*Telegram, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	own := c.HTTP == nil
-	if own {
+	if c.HTTP == nil {
 		// The library's two idle connections halve what can be sent at once.
-		c.HTTP = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 256, MaxIdleConnsPerHost: 128, MaxConnsPerHost: maxLines,
+		c.HTTP = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 256, MaxIdleConnsPerHost: 128, MaxConnsPerHost: 128,
 			IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true}}
 	}
 	base := strings.TrimSuffix(c.APIURL, "/")
@@ -121,9 +119,6 @@ func New(c Config) (*Telegram, error) {
 		return nil, fmt.Errorf("telegram: %w", err)
 	}
 	t := &Telegram{Config: c, api: api, base: base, bot: address, room: make(chan struct{}, 64), groups: map[int64]bool{}}
-	if own {
-		t.wire = newWire(address)
-	}
 	t.typing = typing{after: 400 * time.Millisecond, show: t.showTyping, timers: map[int64]*time.Timer{}}
 	return t, nil
 }

@@ -152,7 +152,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	send("the first", 1)
 	send("the second", 1)
 	api.CloseClientConnections()
-	time.Sleep(600 * time.Millisecond) // an idle connection is looked at again only after a moment
+	time.Sleep(100 * time.Millisecond) // the client hears of it
 	send("after the server closed it", 2)
 	ends.Store(1)
 	send("the last on it", 2)
