@@ -287,7 +287,7 @@ func TestWholeLineArabic(t *testing.T) {
 	}
 	tab := r.officer(t, "ar", 360)
 	p := api.Person(43, "ar")
-	p.Send("السلام عليكم، أريد أن أسأل عن معاش زوجي")
+	p.Send("السلام عليكم، زوجي المهاجر مات، أريد أن أسأل عن معاشه")
 	p.Expect("هل أنتم موافقون")
 	p.Press("نعم، موافق")
 	p.Expect("لست متأكدا")
@@ -499,7 +499,7 @@ func TestReload(t *testing.T) {
 		return sees("Le deuxième menu du bureau.")()
 	})
 	write("pages/fr.yaml", "pages:\n  menu: Un menu { cassé.\n")
-	until("the fault is told", func() bool { return strings.Contains(get(t, r.url+"/metrics"), "baom_content_faulty 1") })
+	until("the fault is told", func() bool { return strings.Contains(get(t, r.url+"/metrics"), "\nbaom_content_faulty 1") })
 	tab := r.officer(t, "fr", 360)
 	tab.Run(chromedp.Navigate(r.url+"/console/content"), chromedp.WaitVisible(`.fault`))
 	tab.Sees("pages/fr.yaml:2")
