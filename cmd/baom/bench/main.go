@@ -162,7 +162,7 @@ func (b *bench) measure(ctx context.Context, name string) error {
 	key := make([]byte, 32)
 	rand.Read(key)
 	cmd.Env = append(cmd.Env, "BAOM_DATABASE_URL="+database, "BAOM_REDIS_URL="+b.redis, "BAOM_HTTP_ADDR="+addr, "BAOM_SECRET_KEY="+hex.EncodeToString(key),
-		"BAOM_TELEGRAM_TOKEN="+token, "BAOM_TELEGRAM_API_URL=http://"+api.Addr().String(), "BAOM_TELEGRAM_MODE=webhook", "BAOM_TELEGRAM_SECRET="+secret, "HOME="+b.dir)
+		"BAOM_SEARCH_LEARNS=off", "BAOM_TELEGRAM_TOKEN="+token, "BAOM_TELEGRAM_API_URL=http://"+api.Addr().String(), "BAOM_TELEGRAM_MODE=webhook", "BAOM_TELEGRAM_SECRET="+secret, "HOME="+b.dir)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
