@@ -75,7 +75,7 @@ func (t *Telegram) aside(ctx context.Context, f func(context.Context)) {
 
 // settle waits for the small calls beside the line, which takes no longer than their time limit, and lets no more begin.
 func (t *Telegram) settle() {
-	t.typing.stop()
+	t.typing.Stop()
 	for range cap(t.room) {
 		t.room <- struct{}{}
 	}
@@ -92,6 +92,9 @@ func (t *Telegram) bareKeyboard(ctx context.Context, chat int64, message int) {
 	}
 }
 
+// maxCleared bounds how many chats are remembered.
+const maxCleared = 10000
+
 // cleared remembers of each chat the last message whose buttons were removed.
 type cleared struct {
 	mu   sync.Mutex
@@ -105,7 +108,7 @@ func (c *cleared) now(chat int64, message int) bool {
 	if c.last[chat] == message {
 		return false
 	}
-	if c.last == nil || len(c.last) >= maxTyping {
+	if c.last == nil || len(c.last) >= maxCleared {
 		c.last = map[int64]int{}
 	}
 	c.last[chat] = message
@@ -116,54 +119,4 @@ func (t *Telegram) showTyping(chat int64) {
 	t.aside(context.Background(), func(ctx context.Context) {
 		t.api.SendChatAction(ctx, &tg.SendChatActionParams{ChatID: chat, Action: models.ChatActionTyping})
 	})
-}
-
-// typing shows "typing…" where no answer has left within a moment.
-type typing struct {
-	after  time.Duration
-	show   func(chat int64)
-	mu     sync.Mutex
-	timers map[int64]*time.Timer
-}
-
-// maxTyping bounds how many answers are waited for at once.
-const maxTyping = 10000
-
-func (t *typing) begin(chat int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.timers[chat] != nil || len(t.timers) >= maxTyping {
-		return
-	}
-	var timer *time.Timer
-	timer = time.AfterFunc(t.after, func() {
-		t.mu.Lock()
-		mine := t.timers[chat] == timer // else the answer left just now
-		if mine {
-			delete(t.timers, chat)
-		}
-		t.mu.Unlock()
-		if mine {
-			t.show(chat)
-		}
-	})
-	t.timers[chat] = timer
-}
-
-func (t *typing) end(chat int64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if timer := t.timers[chat]; timer != nil {
-		timer.Stop()
-		delete(t.timers, chat)
-	}
-}
-
-func (t *typing) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, timer := range t.timers {
-		timer.Stop()
-	}
-	clear(t.timers)
 }

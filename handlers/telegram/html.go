@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"baom/content"
 )
@@ -105,7 +103,7 @@ func split(spans []content.Span, limit int) [][]content.Span {
 	var parts [][]content.Span
 	for spans = trim(spans); len(spans) > 0; {
 		text := plain(spans)
-		at := cutting(text, limit)
+		at := content.Cut(text, limit)
 		head, tail := cut(spans, at)
 		if head = trim(head); len(head) > 0 {
 			parts = append(parts, head)
@@ -113,34 +111,6 @@ func split(spans []content.Span, limit int) [][]content.Span {
 		spans = trim(tail)
 	}
 	return parts
-}
-
-// cutting is where to cut a text, in bytes: at its end where it is not over the limit.
-func cutting(text string, limit int) int {
-	end, n := len(text), 0
-	for i, r := range text {
-		if n += utf16.RuneLen(r); n > limit {
-			end = i
-			break
-		}
-	}
-	if end == len(text) {
-		return end
-	}
-	for _, sep := range []string{"\n\n", "\n", " "} {
-		if i := strings.LastIndex(text[:end], sep); i > end/3 {
-			return i
-		}
-	}
-	for i := end; i > end-64 && i > 0; { // no word ends here: at least leave a letter with its marks
-		r, _ := utf8.DecodeRuneInString(text[i:])
-		before, n := utf8.DecodeLastRuneInString(text[:i])
-		if !unicode.Is(unicode.M, r) && r != '\u200d' && before != '\u200d' {
-			return i
-		}
-		i -= n
-	}
-	return end
 }
 
 // cut parts spans at a byte of their text.
@@ -174,12 +144,4 @@ func trim(spans []content.Span) []content.Span {
 		spans = spans[:n]
 	}
 	return spans
-}
-
-// units is the length of a text as Telegram counts it.
-func units(s string) (n int) {
-	for _, r := range s {
-		n += utf16.RuneLen(r)
-	}
-	return n
 }

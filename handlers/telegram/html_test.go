@@ -32,7 +32,7 @@ func FuzzHTML(f *testing.F) {
 		for _, part := range split(spans, 50) {
 			check(part)
 			text := plain(part)
-			if n := units(text); n > 50 || n == 0 || strings.TrimSpace(text) != text {
+			if n := content.Units(text); n > 50 || n == 0 || strings.TrimSpace(text) != text {
 				t.Fatalf("a part of %d units: %q", n, text)
 			}
 			words = append(words, strings.Fields(text)...)
@@ -58,7 +58,7 @@ func TestCutting(t *testing.T) {
 		{"not within a sign of two units", "abc🙂def", 4, "abc"},
 		{"not between a letter and its mark", "abce\u0301def", 4, "abc"},
 	} {
-		if got := c.text[:cutting(c.text, c.limit)]; got != c.want {
+		if got := c.text[:content.Cut(c.text, c.limit)]; got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -94,27 +94,18 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestTypingEnds: an answer that left in time lets nothing show.
+// TestTypingEnds: once an answer has left, none is waited for.
 func TestTypingEnds(t *testing.T) {
-	shown := make(chan int64, 2)
-	ty := typing{after: time.Hour, show: func(chat int64) { shown <- chat }, timers: map[int64]*time.Timer{}}
-	ty.begin(1)
-	ty.end(1)
-	ty.after = 0
-	ty.begin(2)
-	if chat := <-shown; chat != 2 || len(ty.timers) != 0 {
-		t.Errorf("typing shows in %d; %d timers are left", chat, len(ty.timers))
-	}
 	api := telegramtest.New(t)
 	api.Person(42, "fr")
 	ch, err := New(Config{Token: api.Token, APIURL: api.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ch.typing.after = time.Hour
-	ch.typing.begin(42)
-	if _, err := ch.Send(t.Context(), bot.Message{Peer: peer(42), Text: "x"}); err != nil || len(ch.typing.timers) != 0 {
-		t.Errorf("after an answer %d are still waited for; %v", len(ch.typing.timers), err)
+	ch.typing.After = time.Hour
+	ch.typing.Begin(42)
+	if _, err := ch.Send(t.Context(), bot.Message{Peer: peer(42), Text: "x"}); err != nil || ch.typing.Waits(42) {
+		t.Errorf("after an answer one is still waited for: %v; %v", ch.typing.Waits(42), err)
 	}
 }
 

@@ -34,16 +34,16 @@ func (t *Telegram) Send(ctx context.Context, m bot.Message) (id string, err erro
 	if err != nil {
 		return "", &bot.SendError{Permanent: true, Why: "adresse illisible", Err: errors.New("the peer is no chat id")}
 	}
-	t.typing.end(chat)
+	t.typing.End(chat)
 	steps := plan(m)
 	if len(steps) == 0 {
 		return "", &bot.SendError{Permanent: true, Why: "message vide", Err: errors.New("the message has neither words nor a file")}
 	}
 	steps[len(steps)-1].choices = t.keyboard(m)
 	var sent int
-	for i := min(t.parts.take(m.ID), len(steps)-1); i < len(steps); i++ {
+	for i := min(t.parts.Take(m.ID), len(steps)-1); i < len(steps); i++ {
 		if sent, err = t.deliver(ctx, chat, steps[i]); err != nil {
-			t.parts.put(m.ID, i)
+			t.parts.Put(m.ID, i)
 			return "", err
 		}
 	}
@@ -84,7 +84,7 @@ func planWords(m bot.Message) []step {
 	var steps []step
 	if m.Media != nil {
 		steps = []step{{file: m.Media}}
-		if units(plain(words)) <= maxCaption {
+		if content.Units(plain(words)) <= maxCaption {
 			steps[0].words = words
 			return steps
 		}

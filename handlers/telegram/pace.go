@@ -54,34 +54,3 @@ func (p *pace) flooded(chat int64, after time.Duration, now time.Time) {
 		p.careful = until
 	}
 }
-
-// parts remembers how much of a message that takes several has gone out already, so that a second try goes on where the
-// first was stopped. It is a courtesy within one process: after a crash a message is sent from its beginning.
-type parts struct {
-	mu   sync.Mutex
-	sent map[int64]int // by message: how many parts have gone out
-}
-
-// maxParts bounds how many messages are remembered.
-const maxParts = 1000
-
-// take returns what is remembered of a message, and forgets it.
-func (p *parts) take(message int64) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := p.sent[message]
-	delete(p.sent, message)
-	return n
-}
-
-func (p *parts) put(message int64, n int) {
-	if message == 0 || n == 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sent == nil || len(p.sent) >= maxParts {
-		p.sent = map[int64]int{}
-	}
-	p.sent[message] = n
-}

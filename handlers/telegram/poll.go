@@ -137,10 +137,10 @@ func (t *Telegram) take(ctx context.Context, u *models.Update, receive receiver,
 	if ok {
 		chat := chatOf(u)
 		if u.EditedMessage == nil {
-			t.typing.begin(chat) // before the answer can leave
+			t.typing.Begin(chat) // before the answer can leave
 		}
 		if err := receive(ctx, e); err != nil {
-			t.typing.end(chat)
+			t.typing.End(chat)
 			return err
 		}
 	}

@@ -55,9 +55,9 @@ type Telegram struct {
 	base    string   // the API's address, without a slash at its end
 	bot     *url.URL // where its methods are called, with a slash at its end
 	bare    cleared
-	typing  typing
+	typing  bot.Typing[int64]
 	pace    pace
-	parts   parts
+	parts   bot.Parts
 	receive atomic.Pointer[receiver] // the one given to Run, while it runs
 	crew    bot.Crew
 	room    chan struct{} // bounds the small calls beside the line: answered presses, removed keyboards
@@ -119,7 +119,7 @@ func New(c Config) (*Telegram, error) {
 		return nil, fmt.Errorf("telegram: %w", err)
 	}
 	t := &Telegram{Config: c, api: api, base: base, bot: address, room: make(chan struct{}, 64), groups: map[int64]bool{}}
-	t.typing = typing{after: 400 * time.Millisecond, show: t.showTyping, timers: map[int64]*time.Timer{}}
+	t.typing.After, t.typing.Show = 400*time.Millisecond, t.showTyping
 	return t, nil
 }
 

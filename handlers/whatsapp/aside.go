@@ -2,7 +2,6 @@ package whatsapp
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -14,7 +13,7 @@ func (w *WhatsApp) arrived(peer string, info *types.MessageInfo) {
 	now := w.Now()
 	w.chats.wrote(peer, info, now)
 	w.pace.heard(peer, now, w.Pause)
-	w.typing.begin(peer)
+	w.typing.Begin(peer)
 }
 
 // markRead shows what a person wrote as read, now that an answer leaves.
@@ -57,7 +56,7 @@ func (w *WhatsApp) aside(f func(context.Context)) {
 
 // settle waits for the small calls beside the line, which takes no longer than their time limit.
 func (w *WhatsApp) settle() {
-	w.typing.stop()
+	w.typing.Stop()
 	w.missing.stop()
 	for range cap(w.room) {
 		w.room <- struct{}{}
@@ -69,52 +68,3 @@ func (w *WhatsApp) settle() {
 
 // typingAfter is how long an answer may take before typing shows.
 const typingAfter = 400 * time.Millisecond
-
-// typing shows "typing…" where no answer has left within a moment.
-type typing struct {
-	show   func(peer string)
-	mu     sync.Mutex
-	timers map[string]*time.Timer
-}
-
-func (t *typing) begin(peer string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.timers[peer] != nil || len(t.timers) >= remembered {
-		return
-	}
-	if t.timers == nil {
-		t.timers = map[string]*time.Timer{}
-	}
-	var timer *time.Timer
-	timer = time.AfterFunc(typingAfter, func() {
-		t.mu.Lock()
-		mine := t.timers[peer] == timer // else the answer left just now
-		if mine {
-			delete(t.timers, peer)
-		}
-		t.mu.Unlock()
-		if mine {
-			t.show(peer)
-		}
-	})
-	t.timers[peer] = timer
-}
-
-func (t *typing) end(peer string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if timer := t.timers[peer]; timer != nil {
-		timer.Stop()
-		delete(t.timers, peer)
-	}
-}
-
-func (t *typing) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, timer := range t.timers {
-		timer.Stop()
-	}
-	clear(t.timers)
-}

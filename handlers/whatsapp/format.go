@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"baom/content"
@@ -175,47 +174,11 @@ func labelled(text string, n int) string {
 func split(text string, limit int) []string {
 	var parts []string
 	for text = strings.TrimSpace(text); text != ""; {
-		at := cutting(text, limit)
+		at := content.Cut(text, limit)
 		if part := strings.TrimSpace(text[:at]); part != "" {
 			parts = append(parts, part)
 		}
 		text = strings.TrimSpace(text[at:])
 	}
 	return parts
-}
-
-// cutting is where to cut a text, in bytes: at its end where it is not over the limit.
-func cutting(text string, limit int) int {
-	end, n := len(text), 0
-	for i, r := range text {
-		if n += utf16.RuneLen(r); n > limit {
-			end = i
-			break
-		}
-	}
-	if end == len(text) {
-		return end
-	}
-	for _, sep := range []string{"\n\n", "\n", " "} {
-		if i := strings.LastIndex(text[:end], sep); i > end/3 {
-			return i
-		}
-	}
-	for i := end; i > end-64 && i > 0; { // no word ends here: at least leave a letter with its marks
-		r, _ := utf8.DecodeRuneInString(text[i:])
-		before, n := utf8.DecodeLastRuneInString(text[:i])
-		if !unicode.Is(unicode.M, r) && r != '\u200d' && before != '\u200d' {
-			return i
-		}
-		i -= n
-	}
-	return end
-}
-
-// units is the length of a text in UTF-16 units.
-func units(s string) (n int) {
-	for _, r := range s {
-		n += utf16.RuneLen(r)
-	}
-	return n
 }

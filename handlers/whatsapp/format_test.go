@@ -47,7 +47,7 @@ func FuzzRender(f *testing.F) {
 		text := render(s)
 		var words []string
 		for _, part := range split(text, 50) {
-			if n := units(part); n > 50 || n == 0 || strings.TrimSpace(part) != part {
+			if n := content.Units(part); n > 50 || n == 0 || strings.TrimSpace(part) != part {
 				t.Fatalf("a part of %d units: %q", n, part)
 			}
 			words = append(words, strings.Fields(part)...)

@@ -26,7 +26,7 @@ const sendTime = 20 * time.Second
 // id is that of the last. The words of an officer begin with their first name. A message to somebody who has not written
 // to this number since it was paired is refused for good.
 func (w *WhatsApp) Send(ctx context.Context, m bot.Message) (id string, err error) {
-	w.typing.end(m.Peer.ID)
+	w.typing.End(m.Peer.ID)
 	l := w.line.Load()
 	if l == nil || !l.IsLoggedIn() {
 		return "", w.away(ctx)
@@ -43,10 +43,10 @@ func (w *WhatsApp) Send(ctx context.Context, m bot.Message) (id string, err erro
 		return "", &bot.SendError{Permanent: true, Why: "message vide", Err: errors.New("the message has neither words nor a file")}
 	}
 	w.markRead(ctx, l, m.Peer.ID)
-	for i := min(w.parts.take(m.ID), len(steps)-1); i < len(steps); i++ {
+	for i := min(w.parts.Take(m.ID), len(steps)-1); i < len(steps); i++ {
 		id = l.messageID(m.ID, i)
 		if err := w.deliver(ctx, l, to, m.Peer.ID, id, steps[i]); err != nil {
-			w.parts.put(m.ID, i)
+			w.parts.Put(m.ID, i)
 			return "", err
 		}
 	}
@@ -140,7 +140,7 @@ func (w *WhatsApp) plan(m bot.Message) []step {
 			choices += "\n\n" + mark(w.Hint(m.Lang), "_")
 		}
 		last := len(parts) - 1
-		if last >= 0 && units(parts[last])+units(choices)+2 <= maxText {
+		if last >= 0 && content.Units(parts[last])+content.Units(choices)+2 <= maxText {
 			parts[last] += "\n\n" + choices
 		} else {
 			parts = append(parts, split(choices, maxText)...)
@@ -155,7 +155,7 @@ func (w *WhatsApp) plan(m bot.Message) []step {
 	}
 	if m.Media != nil {
 		s := step{file: m.Media}
-		if len(parts) == 1 && units(parts[0]) <= maxCaption && captioned(m.Media) {
+		if len(parts) == 1 && content.Units(parts[0]) <= maxCaption && captioned(m.Media) {
 			s.text, parts = parts[0], nil
 		}
 		steps = append(steps, s)

@@ -54,35 +54,6 @@ func (p *pace) set(peer string, at time.Time, pause time.Duration) {
 	p.next[peer] = at.Add(pause*3/4 + rand.N(pause/2+1))
 }
 
-// parts remembers how much of a message that takes several has gone out already, so that a second try goes on where the
-// first was stopped. It is a courtesy within one process: after a crash a message is sent from its beginning, with the same
-// ids.
-type parts struct {
-	mu   sync.Mutex
-	sent map[int64]int // by message: how many parts have gone out
-}
-
-// take returns what is remembered of a message, and forgets it.
-func (p *parts) take(message int64) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := p.sent[message]
-	delete(p.sent, message)
-	return n
-}
-
-func (p *parts) put(message int64, n int) {
-	if n == 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sent == nil || len(p.sent) >= 1000 {
-		p.sent = map[int64]int{}
-	}
-	p.sent[message] = n
-}
-
 // chats remembers, within one process, whom a number has heard of and what they have written that was not answered.
 type chats struct {
 	mu   sync.Mutex

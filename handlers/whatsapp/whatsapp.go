@@ -82,11 +82,11 @@ type WhatsApp struct {
 	pairing sync.Mutex           // held while a telephone is paired
 	wake    chan struct{}        // something changed about the pairing
 	pace    pace
-	parts   parts
+	parts   bot.Parts
 	chats   chats
 	polls   polls
 	missing missing
-	typing  typing
+	typing  bot.Typing[string]
 	room    chan struct{} // bounds the small calls beside the line
 
 	mu     sync.Mutex
@@ -121,7 +121,7 @@ func New(c Config) (*WhatsApp, error) {
 	if c.PerMinute > 0 {
 		w.pace.all = rate.NewLimiter(rate.Limit(float64(c.PerMinute)/60), max(1, c.PerMinute/6))
 	}
-	w.typing.show = w.showTyping
+	w.typing.After, w.typing.Show = typingAfter, w.showTyping
 	nameDevice()
 	return w, nil
 }
