@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -80,6 +81,10 @@ func (t *step) look(question string) string {
 	switch found.Verdict {
 	case content.Sure:
 		t.set("answer", found.Hits[0].ID)
+		t.set("candidates", "")
+		if hits := found.Hits; len(hits) > 1 && hits[1].Score >= nearlyMeant {
+			t.set("candidates", hits[1].ID)
+		}
 		t.asked(AskAnswered, found.Hits[0].ID)
 		return "found"
 	case content.Maybe:
@@ -183,6 +188,9 @@ func scrub(text string) string {
 // answer it is.
 func (t *step) answer(id string) {
 	t.set("answer", id)
+	if !t.at("ask", "choosing") {
+		t.set("candidates", "")
+	}
 	switch {
 	case t.unfinished(), t.s.Flow == "welcome", t.s.Flow == "survey":
 		t.asked(AskChosen, id)
@@ -208,11 +216,25 @@ func tellAnswered(t *step) {
 	if a.More.In(t.s.Lang) != "" {
 		choices = append(choices, t.option("ask.more", ""))
 	}
-	for _, id := range a.Then[:min(3, len(a.Then))] {
+	for _, id := range t.next(a) {
 		choices = append(choices, t.answerOption(id))
 	}
 	choices = append(choices, t.helpers(a)...)
 	t.tellAnswer(a.ID, t.closing(choices))
+}
+
+// nearlyMeant is the score from which the second answer found may have been the one that was meant: it is offered under
+// the first.
+const nearlyMeant = 0.4
+
+// next are the answers to offer under one: what may have been meant instead, then what follows from it, three at most.
+func (t *step) next(a *content.Answer) (ids []string) {
+	for _, id := range append(strings.Fields(t.s.Slots["candidates"]), a.Then...) {
+		if id != a.ID && t.b.lib.Answer(id) != nil && !slices.Contains(ids, id) && len(ids) < 3 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func tellMore(t *step) {
