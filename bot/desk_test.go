@@ -17,6 +17,9 @@ import (
 	"baom/storage/storagetest"
 )
 
+// builtin is the program's own content, read once for all tests of the package: it does not change.
+var builtin = sync.OnceValues(func() (*content.Library, error) { return content.Load(content.Builtin()) })
+
 // An office is a desk on a real record, with two officers and a head at Agadir, one officer at Tiznit and an
 // administrator.
 type office struct {
@@ -29,7 +32,7 @@ type office struct {
 }
 
 func newOffice(t *testing.T) *office {
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

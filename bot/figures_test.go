@@ -16,7 +16,7 @@ import (
 // TestFiguresAreSafe counts many made-up years on a real record: no published number stands for fewer than the threshold, the
 // tables add up, what is hidden in a month is hidden in every table, and what is shown never leaves a single number out.
 func TestFiguresAreSafe(t *testing.T) {
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func safe(t *testing.T, f *bot.Figures) {
 // TestAppointSupervisors: a head appoints a supervisor of the own office, and no coordinator; who sees figures alone manages
 // nobody and opens nothing.
 func TestAppointSupervisors(t *testing.T) {
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

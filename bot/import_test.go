@@ -13,7 +13,7 @@ import (
 // FuzzDryRun: whatever stands in a row, it has one fate, with a reason if it is faulty; and a good one is a visit of the past
 // with codes that are codes.
 func FuzzDryRun(f *testing.F) {
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		f.Fatal(err)
 	}

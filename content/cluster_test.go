@@ -4,17 +4,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"baom/content"
 )
 
 // TestCluster puts the phrasings of the base, in disorder, together again. What an officer answers as one must be one: of
 // two questions in one group, nearly always both are of one answer.
 func TestCluster(t *testing.T) {
-	lib, err := content.Load(content.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
+	lib := builtin(t)
 	var texts []string
 	var of []string
 	for _, a := range lib.Answers()[:40] {
@@ -53,10 +48,7 @@ func TestCluster(t *testing.T) {
 
 // TestClusterScripts: one question in six ways of writing is one question, and another stays apart.
 func TestClusterScripts(t *testing.T) {
-	lib, err := content.Load(content.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
+	lib := builtin(t)
 	texts := []string{
 		"renouveler carte de séjour", "kifach njedded lcarte de sejour", "comment je renouvele ma carte sejour", "كيفاش نجدد كارت سيجور",
 		"renew my residence card", "تجديد بطاقة الإقامة",

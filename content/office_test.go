@@ -244,10 +244,7 @@ func BenchmarkFindOffice(b *testing.B) {
 
 // TestOfficesOf: a province names its offices; a commune that has its province's name only where it is said to be that.
 func TestOfficesOf(t *testing.T) {
-	lib, err := content.Load(content.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
+	lib := builtin(t)
 	for text, want := range map[string]int{"province de Tiznit": 6, "Tiznit": 0, "إقليم تيزنيت": 6, "je vis à Chtouka Ait Baha": 3, "شتوكة آيت باها": 3,
 		"préfecture d'Inezgane-Ait Melloul": 1, "Paris": 0, "": 0, "province": 0} {
 		if got := lib.OfficesOf(text); len(got) != want {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,12 +16,15 @@ import (
 	"baom/flows"
 )
 
+// builtin is the program's own content, read once for all tests of the package: it does not change.
+var builtin = sync.OnceValues(func() (*content.Library, error) { return content.Load(content.Builtin()) })
+
 var update = flag.Bool("update", false, "write what the bot says now into the dialogues")
 
 // book is the real content and the real flows.
 func book(t testing.TB) *flows.Book {
 	t.Helper()
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

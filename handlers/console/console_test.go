@@ -30,6 +30,9 @@ import (
 	"baom/storage/storagetest"
 )
 
+// builtin is the program's own content, read once for all tests of the package: it does not change.
+var builtin = sync.OnceValues(func() (*content.Library, error) { return content.Load(content.Builtin()) })
+
 const passphrase = "quatre mots bien choisis"
 
 // hash is made once for all tests: it is slow on purpose.
@@ -49,7 +52,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +35,9 @@ import (
 	"baom/storage"
 	"baom/storage/storagetest"
 )
+
+// builtin is the program's own content, read once for all tests of the package: it does not change.
+var builtin = sync.OnceValues(func() (*content.Library, error) { return content.Load(content.Builtin()) })
 
 // A world is the chat on a real record, served over real HTTP, with an echo in the bot's place.
 type world struct {
@@ -63,7 +67,7 @@ func (j journal) Receive(ctx context.Context, e bot.Entry) (bool, error) {
 
 func newWorld(t *testing.T, change func(*webchat.Config)) *world {
 	t.Helper()
-	lib, err := content.Load(content.Builtin())
+	lib, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
