@@ -42,8 +42,10 @@ func newShelf(c *config, log *slog.Logger) (*shelf, error) {
 	return s, s.load()
 }
 
-// Book is the dialogues in force, Library the content.
-func (s *shelf) Book() *flows.Book         { return s.book.Load() }
+// Book is the dialogues in force.
+func (s *shelf) Book() *flows.Book { return s.book.Load() }
+
+// Library is the content in force.
 func (s *shelf) Library() *content.Library { return s.Book().Library() }
 
 // State is since when the content is in force, and why a later change is not.

@@ -49,7 +49,11 @@ func (p *Pipe) Close() error {
 // Addr implements net.Listener.
 func (p *Pipe) Addr() net.Addr { return pipeAddr{} }
 
+// A pipeAddr is the address of every pipe.
 type pipeAddr struct{}
 
+// Network implements net.Addr.
 func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
+
+// String implements net.Addr.
+func (pipeAddr) String() string { return "pipe" }
