@@ -2,6 +2,7 @@ package whatsapp_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -177,6 +178,18 @@ func TestFilesArrive(t *testing.T) {
 	}
 	if err := fetch(); err != nil {
 		t.Error(err)
+	}
+	// A download that is slower than who waits for it is tried again later; the file is not given up.
+	a.s.SlowFiles(time.Minute)
+	hurried, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	_, err := a.Open(hurried, m)
+	cancel()
+	if slow := (*bot.SendError)(nil); err == nil || errors.As(err, &slow) && slow.Permanent {
+		t.Errorf("a slow file: %v", err)
+	}
+	a.s.SlowFiles(0)
+	if err := fetch(); err != nil {
+		t.Errorf("after a slow try: %v", err)
 	}
 	a.s.LoseFiles(true)
 	if err := fetch(); err != nil {
