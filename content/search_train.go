@@ -128,12 +128,12 @@ func (m *model) foreign(ix *Index) []example {
 	return out
 }
 
-// train trains the nets, as many at a time as there are processors.
+// train trains the nets, as many at a time as there are processors but one: people are answered meanwhile.
 func (m *model) train(ctx context.Context, ix *Index, examples []example) error {
 	m.nets = make([]*net, m.count)
 	m.watch(slices.Clone(examples[:len(ix.phrases)]), m.foreign(ix))
 	var wg sync.WaitGroup
-	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
+	turn := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 	for i := range m.nets {
 		wg.Go(func() {
 			turn <- struct{}{}
