@@ -29,6 +29,10 @@ type Peer struct {
 	ID      string
 }
 
+// Correction is between the key of a message and the id of a correction in the key of the correction: who takes the message
+// back takes back its corrections too.
+const Correction = ":e:"
+
 // An Entry is one line of a conversation's log, to be handled in order. Key makes filing it twice harmless: it is
 // unique within the conversation (tg:<update id>, wa:<message id>, web:<client id>, case:<id>:<n>, timer:…).
 type Entry struct {

@@ -21,10 +21,15 @@ func (s *Store) adopt(ctx context.Context, p bot.Peer, hash, alias []byte) error
 	var gone []int64
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		gone = nil
+		// What is locked is read by a second statement, whose snapshot is younger than the locks: who was forgotten while
+		// they were waited for is not among them any more.
+		const named = `(select id from conversations where channel = $1 and peer_hash in ($2, $3) union select conversation from aliases where channel = $1 and alias_hash in ($2, $3))`
+		if _, err := tx.Exec(ctx, `select id from conversations where id in `+named+` order by id for no key update`, p.Channel, hash, alias); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			select c.id, c.person, p.wrapped, c.peer_hash = $2, c.open_case, c.seen_at from conversations c join people p on p.id = c.person
-			where c.id in (select id from conversations where channel = $1 and peer_hash in ($2, $3) union select conversation from aliases where channel = $1 and alias_hash in ($2, $3))
-			order by c.id for no key update of c`, p.Channel, hash, alias)
+			where c.id in `+named+` and p.wrapped is not null order by c.id for no key update of c`, p.Channel, hash, alias)
 		if err != nil {
 			return err
 		}
@@ -129,6 +134,12 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 		}
 	}
 	b := &pgx.Batch{}
+	if err := again.drafts(ctx, b); err != nil {
+		return err
+	}
+	if err := s.queueRepoint(b, loser.ID, winner.ID); err != nil {
+		return err
+	}
 	for _, n := range []namesake{winner, loser} { // which lines are a case's is said by ids of one conversation: from now on by the lines
 		b.Queue(`update messages m set case_id = k.id from cases k where m.conversation = $1 and k.conversation = $1 and m.case_id is null
 			and m.id > k.lines_after and m.id <= k.lines_upto`, n.ID)
@@ -139,7 +150,6 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 	for _, table := range []string{"messages", "inbox", "outbox", "pending", "aliases"} {
 		b.Queue(`update `+table+` set conversation = $1 where conversation = $2`, winner.ID, loser.ID)
 	}
-	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, loser.Person) // an officer's half-typed words
 	b.Queue(`update cases set conversation = $1, person = $3 where conversation = $2 or person = $4`, winner.ID, loser.ID, winner.Person, loser.Person)
 	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, loser.ID)
 	b.Queue(`update conversations set open_case = coalesce(open_case, `+newestOpen+`), seen_at = greatest(seen_at, $2), reachable = true where id = $1`, winner.ID, loser.Seen)
@@ -154,9 +164,12 @@ type resealer struct {
 	loser, winner int64
 }
 
-// do seals a column anew, some rows at a time: files are large.
+// do seals a column anew, some rows at a time, files one by one.
 func (r resealer) do(ctx context.Context, table, key, column, kind, where string, arg int64) error {
-	const some = 20
+	some := 100
+	if column == "data" { // a file, up to 20 MB
+		some = 1
+	}
 	for last := int64(0); ; {
 		rows, err := r.tx.Query(ctx, `select `+key+`, `+column+` from `+table+` where `+where+` and `+column+` is not null and `+key+` > $2 order by `+key+fmt.Sprintf(` limit %d`, some), arg, last)
 		if err != nil {
@@ -189,6 +202,33 @@ func (r resealer) do(ctx context.Context, table, key, column, kind, where string
 			return nil
 		}
 	}
+}
+
+// drafts seals officers' half-typed words anew.
+func (r resealer) drafts(ctx context.Context, b *pgx.Batch) error {
+	rows, err := r.tx.Query(ctx, `select d.case_id, d.officer, d.body from drafts d join cases k on k.id = d.case_id where k.person = $1 for update of d`, r.loser)
+	if err != nil {
+		return err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		Case, Officer int64
+		Sealed        []byte
+	}])
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		plain, err := r.from.Decrypt(d.Sealed, bound("draft", r.loser))
+		if err != nil {
+			return errors.New("what is sealed cannot be opened: drafts.body")
+		}
+		sealed, err := r.to.Encrypt(plain, bound("draft", r.winner))
+		if err != nil {
+			return err
+		}
+		b.Queue(`update drafts set body = $3 where case_id = $1 and officer = $2`, d.Case, d.Officer, sealed)
+	}
+	return nil
 }
 
 // same reports whether a conversation is known under an alias.

@@ -130,8 +130,9 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 }
 
 // ofCase selects the lines m of case $1: its own, and what was said before it was opened.
-const ofCase = `m.conversation = (select conversation from cases where id = $1) and (m.case_id = $1
-	or m.case_id is null and m.id > (select lines_after from cases where id = $1) and m.id <= (select lines_upto from cases where id = $1))`
+const ofCase = `(m.conversation = (select conversation from cases where id = $1) and (m.case_id = $1
+	or m.case_id is null and m.id > (select lines_after from cases where id = $1) and m.id <= (select lines_upto from cases where id = $1))
+	or m.conversation is null and m.case_id = $1)`
 
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
@@ -269,6 +270,15 @@ func (s *Store) Change(ctx context.Context, id int64, f func(*bot.Case) (bot.Cas
 	}
 	defer conn.Release()
 	k, told, err := s.change(ctx, conn, id, f)
+	for range maxMoves {
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		if _, err := conn.Exec(ctx, "rollback"); err != nil {
+			return nil, fmt.Errorf("change case %d: %w", id, err)
+		}
+		k, told, err = s.change(ctx, conn, id, f)
+	}
 	if err != nil {
 		rolling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -279,19 +289,32 @@ func (s *Store) Change(ctx context.Context, id int64, f func(*bot.Case) (bot.Cas
 	return &k.Case, nil
 }
 
+// errMoved is met where a case has moved to another conversation while the lock of its former one was waited for: two
+// conversations became one. It is tried again.
+var errMoved = errors.New("the case has moved to another conversation")
+
+// maxMoves is how often that can be, for all practical purposes.
+const maxMoves = 3
+
 func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func(*bot.Case) (bot.CaseWork, error)) (k *caseRow, told news, err error) {
 	b := &pgx.Batch{}
 	b.Queue("begin")
-	b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
+	var held int64
+	b.Queue(`select coalesce((select id from conversations where id = (select conversation from cases where id = $1) for no key update), 0)`, id).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&held)
+	})
 	b.Queue(`select `+caseColumns+caseTables+` where k.id = $1 for no key update of k`, id).QueryRow(func(row pgx.Row) (err error) {
 		k, err = s.scanCase(row)
 		return err
 	})
 	var newest int64
-	b.Queue(`select coalesce((select m.id from messages m where m.case_id = $1 and (m.author = 'person' or m.author = 'officer' and m.officer is distinct from
+	b.Queue(`select coalesce((select m.id from messages m where m.conversation = (select conversation from cases where id = $1) and m.case_id = $1 and (m.author = 'person' or m.author = 'officer' and m.officer is distinct from
 		(select officer from cases where id = $1)) order by m.id desc limit 1), 0)`, id).QueryRow(func(row pgx.Row) error { return row.Scan(&newest) })
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
+	}
+	if held != k.conversation {
+		return nil, nil, errMoved
 	}
 	k.Newest = newest
 	before := k.Case

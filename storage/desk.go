@@ -224,25 +224,31 @@ func (s *Store) KeepDraft(ctx context.Context, caseID, officer int64, text strin
 		}
 		return nil
 	}
-	var person int64
-	var wrapped []byte
-	err := s.pool.QueryRow(ctx, `select k.person, p.wrapped from cases k join people p on p.id = k.person where k.id = $1 and not k.erased`, caseID).Scan(&person, &wrapped)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && wrapped == nil {
-		return fmt.Errorf("keep a draft: %w", bot.ErrNotFound)
-	}
-	if err != nil {
-		return fmt.Errorf("keep a draft: %w", err)
-	}
-	aead, err := s.vault.open(person, wrapped)
-	if err != nil {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := lockCase(ctx, tx, caseID); err != nil { // so that the key it is sealed with stays the case's
+			return err
+		}
+		var person int64
+		var wrapped []byte
+		err := tx.QueryRow(ctx, `select k.person, p.wrapped from cases k join people p on p.id = k.person where k.id = $1 and not k.erased`, caseID).Scan(&person, &wrapped)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && wrapped == nil {
+			return bot.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		aead, err := s.vault.open(person, wrapped)
+		if err != nil {
+			return err
+		}
+		sealed, err := seal(aead, "draft", person, []byte(text))
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `insert into drafts (case_id, officer, at, body) values ($1, $2, $3, $4)
+			on conflict (case_id, officer) do update set at = excluded.at, body = excluded.body`, caseID, officer, s.now(), sealed)
 		return err
-	}
-	sealed, err := seal(aead, "draft", person, []byte(text))
-	if err != nil {
-		return err
-	}
-	_, err = s.pool.Exec(ctx, `insert into drafts (case_id, officer, at, body) values ($1, $2, $3, $4)
-		on conflict (case_id, officer) do update set at = excluded.at, body = excluded.body`, caseID, officer, s.now(), sealed)
+	})
 	if err != nil {
 		return fmt.Errorf("keep a draft: %w", err)
 	}

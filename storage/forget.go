@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,6 +59,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 		told.add(bot.TopicCase(k.ID), bot.TopicOffice(k.Office))
 	}
 	b.Queue(`delete from aliases where conversation = $1`, conversation)
+	b.Queue(`update questions set back = null, asker = null where asker = $1`, s.vault.asker(conversation))
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
 	b.Queue(`delete from pending where conversation = $1`, conversation)
 	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, person)
@@ -146,9 +148,7 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	if err := s.purgeImports(ctx, now); err != nil {
 		return 0, err
 	}
-	if err := s.purgeCases(ctx, now.Add(-r.Closed)); err != nil {
-		return 0, err
-	}
+	failed := s.purgeCases(ctx, now.Add(-r.Closed))
 	silent, refused := now.Add(-r.Silent), now.Add(-r.Refused)
 	for last := int64(0); ; {
 		rows, err := s.pool.Query(ctx, `
@@ -164,7 +164,7 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 			Kept       bool
 		}])
 		if err != nil || len(due) == 0 {
-			return n, err
+			return n, errors.Join(err, failed)
 		}
 		for _, d := range due {
 			last = d.ID
@@ -188,7 +188,7 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 
 // purgeCases erases the cases closed before a time: they stay as codes and dates, whether or not their person still
 // writes.
-func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
+func (s *Store) purgeCases(ctx context.Context, before time.Time) (failed error) {
 	rows, err := s.pool.Query(ctx, `select id from cases where state = 'closed' and not erased and closed_at < $1 order by id`, before)
 	if err != nil {
 		return fmt.Errorf("find cases to be erased: %w", err)
@@ -198,15 +198,32 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("find cases to be erased: %w", err)
 	}
 	for _, id := range due {
-		k, err := s.scanCase(s.pool.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
-		if err != nil {
-			return fmt.Errorf("erase case %d: %w", id, err)
+		if err := s.purgeCase(ctx, id, before); err != nil { // the others are not kept longer for its sake
+			s.log.Error("a case could not be erased", "case", id, "error", err)
+			failed = fmt.Errorf("erase case %d: %w", id, err)
+			continue
 		}
+		s.hub.poke(bot.TopicCase(id))
+	}
+	return failed
+}
+
+// purgeCase erases one, unless it was opened again meanwhile.
+func (s *Store) purgeCase(ctx context.Context, id int64, before time.Time) error {
+	var person int64
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := lockCase(ctx, tx, id); err != nil {
+			return err
+		}
+		k, err := s.scanCase(tx.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
+		if err != nil {
+			return err
+		}
+		person = k.person
 		b := &pgx.Batch{}
-		b.Queue(`select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, id)
 		queueTally(b, id, k.Answers, before)
 		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
-		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, erased = true
+		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true
 			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
 		// Who has no conversation, and no other case, is not known by anything any more.
 		b.Queue(`update people p set wrapped = null, erased_at = $2 where p.id = $1 and p.wrapped is not null
@@ -218,10 +235,10 @@ func (s *Store) purgeCases(ctx context.Context, before time.Time) error {
 		b.Queue(`delete from drafts where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)
 			update messages set body = null, status = case when id in (select message from o) then 'failed' else status end where id in (select m.id `+of+`)`, id)
-		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
-			return fmt.Errorf("erase case %d: %w", id, err)
-		}
-		s.hub.poke(bot.TopicCase(id))
+		return tx.SendBatch(ctx, b).Close()
+	})
+	if err == nil {
+		s.vault.forget(person) // it is opened again where it is still there
 	}
-	return nil
+	return err
 }

@@ -270,31 +270,41 @@ func (s *Store) file(ctx context.Context, k known, e bot.Entry) (fresh bool, err
 	return fresh && err == nil, err
 }
 
-// takeBack marks a line that the person has taken back. What it said stays sealed until the retention rules erase it, and
-// is not shown. An entry that was not handled yet is handled: the person may take back what they do not want others to
-// find on their telephone.
+// takeBack marks a line that the person has taken back, with its corrections, whose keys begin with its own. What it said
+// stays sealed until the retention rules erase it, and is not shown. An entry that was not handled yet is handled: the
+// person may take back what they do not want others to find on their telephone.
 func (s *Store) takeBack(ctx context.Context, k known, key string) (done bool, err error) {
-	var caseID *int64
-	err = s.pool.QueryRow(ctx, `update messages set deleted = true where conversation = $1 and key = $2 and author = 'person' and not deleted
-		returning coalesce(case_id, (select open_case from conversations where id = $1))`, k.id, key).Scan(&caseID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
+	b := &pgx.Batch{}
+	b.Queue(`select 1 from conversations where id = $1 and peer_hash = $2 for no key update`, k.id, k.hash).QueryRow(func(row pgx.Row) error {
+		var n int
+		err := row.Scan(&n)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errErased
+		}
+		return err
+	})
+	var n int
+	var caseID int64
+	b.Queue(`with m as (
+			update messages set deleted = true where conversation = $1 and author = 'person' and not deleted and (key = $2 or starts_with(key, $2 || '`+bot.Correction+`'))
+			returning case_id),
+		k as ( -- it may be what the queue shows of the case
+			update cases set last = null where id in (select coalesce(m.case_id, c.open_case) from m, conversations c where c.id = $1) returning id)
+		select (select count(*) from m), coalesce((select max(id) from k), 0)`, k.id, key).QueryRow(func(row pgx.Row) error { return row.Scan(&n, &caseID) })
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return false, err
 	}
-	if caseID != nil {
+	if caseID != 0 {
 		var told news
-		told.add(bot.TopicCase(*caseID))
+		told.add(bot.TopicCase(caseID))
 		b := &pgx.Batch{}
-		b.Queue(`update cases set last = null where id = $1`, *caseID) // it may be what the queue shows of the case
 		told.queue(b)
 		if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 			return true, err
 		}
 		s.hub.poke(told...)
 	}
-	return true, nil
+	return n > 0, nil
 }
 
 // authorOf is who a filed entry is by: what was told to the dialogue is no line of the person's.

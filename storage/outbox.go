@@ -316,6 +316,7 @@ func (s *Store) settleFile(ctx context.Context, id, person int64, caseID *int64,
 	}
 	b := &pgx.Batch{}
 	const mine = `exists (select 1 from messages m join conversations c on c.id = m.conversation where m.id = $1 and c.person = $2)`
+	b.Queue(`select 1 from conversations where id = (select conversation from messages where id = $1) for no key update`, id)
 	b.Queue(`delete from media_wanted where message = $1 and `+mine, id, person)
 	b.Queue(`update media set state = $3, data = $4, size = case when $5 > 0 then $5 else size end where message = $1 and state = 'wanted' and `+mine, id, person, state, sealed, size)
 	told.queue(b)

@@ -153,16 +153,28 @@ func (s *Store) pending(ctx context.Context, db querier, query string, args ...a
 	return list, rows.Err()
 }
 
-// lockCase takes the lock of a case's conversation, and then the case's own.
+// lockCase takes the lock of a case's conversation, and then the case's own. A case that has moved to another conversation
+// meanwhile is followed there: two conversations become one with the locks of both held, so its lock is free or follows.
 func lockCase(ctx context.Context, tx pgx.Tx, caseID int64) (office string, err error) {
-	if _, err := tx.Exec(ctx, `select 1 from conversations where id = (select conversation from cases where id = $1) for no key update`, caseID); err != nil {
-		return "", err
+	for range maxMoves {
+		var held, conversation int64
+		if err := tx.QueryRow(ctx, `select coalesce((select id from conversations where id = (select conversation from cases where id = $1) for no key update), 0)`,
+			caseID).Scan(&held); err != nil {
+			return "", err
+		}
+		err := tx.QueryRow(ctx, `select office, coalesce(conversation, 0) from cases where id = $1`, caseID).Scan(&office, &conversation)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return "", bot.ErrNotFound
+		}
+		if err != nil {
+			return "", err
+		}
+		if held == conversation {
+			_, err := tx.Exec(ctx, `select 1 from cases where id = $1 for no key update`, caseID)
+			return office, err
+		}
 	}
-	err = tx.QueryRow(ctx, `select office from cases where id = $1 for no key update`, caseID).Scan(&office)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = bot.ErrNotFound
-	}
-	return office, err
+	return "", errMoved
 }
 
 // Cancel implements bot.Cases: the person waits again, if they did before.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ import (
 // queueAsked files what became of a question, apart from who asked it. Only who wishes to be told leaves a way back: the
 // number of the conversation, sealed with the office's key.
 func (s *Store) queueAsked(b *pgx.Batch, q flows.Asked, conversation int64, now time.Time) error {
-	var words, back []byte
+	var words, back, asker []byte
 	var err error
 	if q.Question != "" {
 		if words, err = seal(s.vault.office, "question", 0, []byte(q.Question)); err != nil {
@@ -26,13 +27,32 @@ func (s *Store) queueAsked(b *pgx.Batch, q flows.Asked, conversation int64, now 
 		}
 	}
 	if q.Outcome == flows.AskWished {
-		if back, err = seal(s.vault.office, "way back", 0, binary.BigEndian.AppendUint64(nil, uint64(conversation))); err != nil {
+		if back, err = s.wayBack(conversation); err != nil {
 			return err
 		}
+		asker = s.vault.asker(conversation)
 	}
-	b.Queue(`insert into questions (day, lang, outcome, answer, need, question, back) values ($1, $2, $3, $4, $5, $6, $7)`,
-		now, q.Lang, q.Outcome, q.Answer, q.Need, words, back)
+	b.Queue(`insert into questions (day, lang, outcome, answer, need, question, back, asker) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		now, q.Lang, q.Outcome, q.Answer, q.Need, words, back, asker)
 	return nil
+}
+
+// wayBack is a conversation, sealed with the office's key; asker the keyed hash by which its wishes are found.
+func (s *Store) wayBack(conversation int64) ([]byte, error) {
+	return seal(s.vault.office, "way back", 0, binary.BigEndian.AppendUint64(nil, uint64(conversation)))
+}
+
+func (v *vault) asker(conversation int64) []byte {
+	return v.hash("asker", strconv.FormatInt(conversation, 10))
+}
+
+// queueRepoint lets the wishes of a conversation that becomes part of another lead there.
+func (s *Store) queueRepoint(b *pgx.Batch, from, to int64) error {
+	back, err := s.wayBack(to)
+	if err == nil {
+		b.Queue(`update questions set back = $2, asker = $3 where asker = $1`, s.vault.asker(from), back, s.vault.asker(to))
+	}
+	return err
 }
 
 // questionRow is a question as it is stored.
@@ -83,8 +103,24 @@ func (s *Store) Write(ctx context.Context, w *bot.Written, ids []int64, tell fun
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `with q as (select id, back from questions where id = any($1) and written is null order by id for update)
-			update questions u set written = $2, back = null from q where u.id = q.id returning q.back`, ids, w.ID)
+		// The conversations first, as everywhere: see the package comment.
+		rows, err := tx.Query(ctx, `select back from questions where id = any($1) and written is null and back is not null`, ids)
+		if err != nil {
+			return err
+		}
+		ahead, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		if err != nil {
+			return err
+		}
+		waiting, err := s.waysBack(ahead)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `select 1 from conversations where id = any($1) order by id for no key update`, waiting); err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, `with q as (select id, back from questions where id = any($1) and written is null order by id for update)
+			update questions u set written = $2, back = null, asker = null from q where u.id = q.id returning q.back`, ids, w.ID)
 		if err != nil {
 			return err
 		}
@@ -109,26 +145,38 @@ func (s *Store) Write(ctx context.Context, w *bot.Written, ids []int64, tell fun
 	return nil
 }
 
-// tellBack sends each of the conversations that the sealed ways back lead to what tell says in its language. Who has been
-// forgotten since, or refuses by now that anything be kept, is not written to.
-func (s *Store) tellBack(ctx context.Context, tx pgx.Tx, backs [][]byte, tell func(content.Lang) string, told *news) (n int, err error) {
-	var conversations []int64
+// waysBack opens ways back: the conversations they lead to, each once, in the lock order.
+func (s *Store) waysBack(backs [][]byte) (conversations []int64, err error) {
 	for _, sealed := range backs {
 		var plain []byte
 		if err := unseal(s.vault.office, "way back", 0, sealed, &plain); err != nil {
-			return 0, err
+			return nil, err
 		}
 		if len(plain) == 8 {
 			conversations = append(conversations, int64(binary.BigEndian.Uint64(plain)))
 		}
 	}
-	slices.Sort(conversations) // the lock order
-	for _, id := range slices.Compact(conversations) {
+	slices.Sort(conversations)
+	return slices.Compact(conversations), nil
+}
+
+// tellBack sends each of the conversations that the sealed ways back lead to what tell says in its language. Who has been
+// forgotten since, or refuses by now that anything be kept, is not written to.
+func (s *Store) tellBack(ctx context.Context, tx pgx.Tx, backs [][]byte, tell func(content.Lang) string, told *news) (n int, err error) {
+	conversations, err := s.waysBack(backs)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range conversations {
 		var person int64
 		var wrapped, peer []byte
 		var channel bot.Channel
 		var lang content.Lang
 		var caseID *int64
+		// Read by a statement of its own: who was forgotten while the lock was waited for is not written to.
+		if _, err := tx.Exec(ctx, `select 1 from conversations where id = $1 for no key update`, id); err != nil {
+			return 0, err
+		}
 		err := tx.QueryRow(ctx, `select c.person, p.wrapped, c.channel, c.peer, c.lang, c.open_case from conversations c join people p on p.id = c.person
 			where c.id = $1 and c.kept and c.reachable and p.wrapped is not null for no key update of c`, id).Scan(&person, &wrapped, &channel, &peer, &lang, &caseID)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -211,7 +259,7 @@ const (
 
 // purgeQuestions takes the words and the ways back from questions that are old. The counts stay.
 func (s *Store) purgeQuestions(ctx context.Context, now time.Time) error {
-	_, err := s.pool.Exec(ctx, `update questions set question = case when day < $1 then null else question end, back = null
+	_, err := s.pool.Exec(ctx, `update questions set question = case when day < $1 then null else question end, back = null, asker = null
 		where day < $1 and (question is not null or back is not null) or day < $2 and back is not null`, now.Add(-keepQuestion), now.Add(-keepWayBack))
 	if err != nil {
 		return fmt.Errorf("purge questions: %w", err)

@@ -576,10 +576,10 @@ func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c
 		update cases set urgent = case when $2 <> '' then $2 else urgent end,
 			unread = unread + case when $3 then 1 else 0 end,
 			waiting_at = case when $3 then coalesce(waiting_at, $4) else waiting_at end,
-			last = coalesce($5, last),
+			last = case when exists (select 1 from messages where id = $7 and deleted) then null else coalesce($5, last) end,
 			state = case when $6 then 'closed' else state end, closed_at = case when $6 then $4 else closed_at end,
 			outcome = case when $6 then 'withdrawn' else outcome end
-		where id = $1 returning office, state`, id, c.Urgent, c.Relay, now, last, c.Withdraw).Scan(&office, &state)
+		where id = $1 returning office, state`, id, c.Urgent, c.Relay, now, last, c.Withdraw, h.message).Scan(&office, &state)
 	if err != nil {
 		return 0, err
 	}

@@ -145,6 +145,7 @@ func (w *WhatsApp) entry(l *line, m *events.Message) (e bot.Entry, ok bool) {
 			return e, p.GetKey().GetID() != ""
 		case waE2E.ProtocolMessage_MESSAGE_EDIT:
 			msg, e.Input.Edited = p.GetEditedMessage(), true
+			e.Key = key(p.GetKey().GetID()) + bot.Correction + clip(m.Info.ID, 40)
 		default:
 			return e, false // settings of the chat, keys, history
 		}
