@@ -124,6 +124,7 @@ func (d *Desk) Take(ctx context.Context, who *Officer, id int64) (*Case, error) 
 				return err
 			}
 			w.line("released", nil)
+			w.Flush = true // what its holder has just said goes out: it was said with the right to
 		}
 		return w.claim()
 	})
@@ -376,7 +377,7 @@ func (d *Desk) Colleagues(ctx context.Context, who *Officer, office string) ([]O
 		return nil, fmt.Errorf("list colleagues: %w", ErrForbidden)
 	}
 	all, err := d.Cases.Officers(ctx, office)
-	return slices.DeleteFunc(all, func(o Officer) bool { return o.Disabled || o.ID == who.ID }), err
+	return slices.DeleteFunc(all, func(o Officer) bool { return o.ID == who.ID || !o.May(office) }), err
 }
 
 // Appoint creates (ID 0) or changes an officer. A head may do so within the own office, and not for administrators;

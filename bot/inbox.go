@@ -521,12 +521,19 @@ func (d *Desk) Pending(ctx context.Context, who *Officer, id int64) ([]Pending, 
 	return d.Cases.Pending(ctx, id)
 }
 
-// TakeBack takes a reply back that has not gone yet: its writer's right, and that of who leads the office. What it said
-// becomes the officer's draft again.
+// TakeBack takes a reply back that has not gone yet: its writer's right, that of who holds the case by now, and that of who
+// leads the office. What it said becomes the officer's draft again.
 func (d *Desk) TakeBack(ctx context.Context, who *Officer, id, pending int64) error {
-	office, err := d.reach(ctx, who, id)
+	seen, err := d.Cases.Queue(ctx, Query{ID: id})
 	if err != nil {
 		return err
+	}
+	if len(seen) == 0 {
+		return fmt.Errorf("take a reply back: %w", ErrNotFound)
+	}
+	c := seen[0]
+	if !who.May(c.Office) {
+		return fmt.Errorf("take a reply back: %w", ErrForbidden)
 	}
 	list, err := d.Cases.Pending(ctx, id)
 	if err != nil {
@@ -536,7 +543,7 @@ func (d *Desk) TakeBack(ctx context.Context, who *Officer, id, pending int64) er
 	if i < 0 {
 		return fmt.Errorf("take a reply back: %w", ErrConflict)
 	}
-	if list[i].Officer != who.ID && !who.Leads(office) {
+	if list[i].Officer != who.ID && c.Officer != who.ID && !who.Leads(c.Office) {
 		return fmt.Errorf("take a reply back: %w", ErrForbidden)
 	}
 	p, err := d.Cases.Cancel(ctx, id, pending)
@@ -637,7 +644,7 @@ func (d *Desk) Redistribute(ctx context.Context, who *Officer, from int64, note 
 	return n, nil
 }
 
-// present are the colleagues of an officer who are there today, with how many cases each holds.
+// present are the colleagues of an officer who work on the office's cases and are there today, with how many each holds.
 func (d *Desk) present(ctx context.Context, o *Officer) (peers []Officer, load map[int64]int, err error) {
 	all, err := d.Cases.Officers(ctx, o.Office)
 	if err != nil {
@@ -645,11 +652,14 @@ func (d *Desk) present(ctx context.Context, o *Officer) (peers []Officer, load m
 	}
 	load = map[int64]int{}
 	for _, p := range all {
+		if p.ID == o.ID || !p.May(o.Office) {
+			continue
+		}
 		away, err := d.Away(ctx, p.ID)
 		if err != nil {
 			return nil, nil, err
 		}
-		if p.ID == o.ID || away {
+		if away {
 			continue
 		}
 		held, err := d.Cases.Count(ctx, []Query{{Offices: []string{o.Office}, Officer: p.ID}})

@@ -395,3 +395,168 @@ func openAt(t *testing.T, o *office, at time.Time) *storage.Store {
 	t.Helper()
 	return storagetest.Open(t, storage.Options{DatabaseURL: o.db, Now: func() time.Time { return at }})
 }
+
+// TestOutlived: a reply for later goes only while who wrote it has the case and works on it. Else it stays in the office,
+// with its words and its file, and whoever has the case may take it back before.
+func TestOutlived(t *testing.T) {
+	for name, lose := range map[string]func(o *office, id int64) error{
+		"handed to another office": func(o *office, id int64) error {
+			_, err := o.desk.Hand(o.t.Context(), o.amina, id, bot.To{Office: "tiznit"}, "")
+			return err
+		},
+		"handed to a colleague": func(o *office, id int64) error {
+			_, err := o.desk.Hand(o.t.Context(), o.amina, id, bot.To{Officer: o.karim.ID}, "")
+			return err
+		},
+		"closed": func(o *office, id int64) error {
+			_, err := o.desk.Close(o.t.Context(), o.amina, id, bot.Closing{Outcome: "informed"})
+			return err
+		},
+		"released": func(o *office, id int64) error {
+			_, err := o.desk.Release(o.t.Context(), o.amina, id)
+			return err
+		},
+		"disabled": func(o *office, _ int64) error {
+			gone := *o.amina
+			gone.Disabled = true
+			return o.store.SaveOfficer(o.t.Context(), &gone)
+		},
+		"moved to another office": func(o *office, _ int64) error {
+			moved := *o.amina
+			moved.Office = "tiznit"
+			return o.store.SaveOfficer(o.t.Context(), &moved)
+		},
+		"made a supervisor": func(o *office, _ int64) error {
+			other := *o.amina
+			other.Role = bot.RoleSupervisor
+			return o.store.SaveOfficer(o.t.Context(), &other)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			ctx := t.Context()
+			at := time.Now().Add(24 * time.Hour)
+			id, peer := o.arrive()
+			file := &bot.Media{Kind: flows.Image, Mime: "image/png", Name: "plan.png", Data: []byte("png")}
+			if _, err := o.desk.Send(ctx, o.amina, id, bot.Reply{Text: "Rendez-vous demain, rue X.", Media: file, At: at}); err != nil {
+				t.Fatal(err)
+			}
+			if err := lose(o, id); err != nil {
+				t.Fatal(err)
+			}
+			later := openAt(t, o, at.Add(time.Minute))
+			if err := later.Post(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := later.Post(ctx); !errors.Is(err, bot.ErrIdle) {
+				t.Errorf("it is done with: %v", err)
+			}
+			if err := later.Deliver(ctx, bot.Web, func(_ ctxt, m bot.Message) (string, error) {
+				t.Errorf("sent: %q", m.Text)
+				return "1", nil
+			}); !errors.Is(err, bot.ErrIdle) {
+				t.Error(err)
+			}
+			c, lines, err := o.desk.Open(ctx, o.admin, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := lines[len(lines)-1]
+			if last.Author != bot.ByEvent || last.Event != bot.EventUnsent || last.Text != "Rendez-vous demain, rue X." || last.Name != o.amina.Name || last.Media == nil || last.Media.Name != "plan.png" {
+				t.Errorf("the transcript says %+v", last)
+			}
+			if m, err := o.desk.Attachment(ctx, o.admin, id, last.ID); err != nil || string(m.Data) != "png" {
+				t.Errorf("its file: %v", err)
+			}
+			if c.State != bot.StateClosed && c.Waiting.IsZero() {
+				t.Error("the person does not wait any more")
+			}
+			seen, err := o.store.Transcript(ctx, peer, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range seen {
+				if strings.Contains(l.Text, "rue X") {
+					t.Errorf("the person reads it: %+v", l)
+				}
+			}
+			if err := o.store.Forget(ctx, peer); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := o.desk.Attachment(ctx, o.admin, id, last.ID); err == nil && len(m.Data) > 0 {
+				t.Error("the file outlives its person")
+			}
+		})
+	}
+	t.Run("taken back by who has the case", func(t *testing.T) {
+		o := newOffice(t)
+		ctx := t.Context()
+		id, _ := o.arrive()
+		if _, err := o.desk.Send(ctx, o.amina, id, bot.Reply{Text: "Demain.", At: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit"}, ""); err != nil {
+			t.Fatal(err)
+		}
+		list, err := o.desk.Pending(ctx, o.far, id)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		if err := o.desk.TakeBack(ctx, o.far, id, list[0].ID); !errors.Is(err, bot.ErrForbidden) {
+			t.Errorf("by a colleague who does not hold it: %v", err)
+		}
+		if err := o.desk.TakeBack(ctx, o.amina, id, list[0].ID); !errors.Is(err, bot.ErrForbidden) {
+			t.Errorf("by its writer, of another office now: %v", err)
+		}
+		if _, err := o.desk.Claim(ctx, o.far, id); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.desk.TakeBack(ctx, o.far, id, list[0].ID); err != nil {
+			t.Errorf("by its holder: %v", err)
+		}
+	})
+	t.Run("taken over within the moment", func(t *testing.T) {
+		o := newOffice(t)
+		ctx := t.Context()
+		o.desk.Undo = time.Hour
+		id, _ := o.arrive()
+		if _, err := o.desk.Send(ctx, o.amina, id, bot.Reply{Text: "Bonjour."}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.desk.Take(ctx, o.head, id); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "what was said goes out", o.sent(), "Amina El Idrissi: Bonjour.")
+	})
+}
+
+// TestSharedOut gives cases to who works on them: a supervisor sees no people, and gets no case.
+func TestSharedOut(t *testing.T) {
+	o := newOffice(t)
+	ctx := t.Context()
+	supervisor := &bot.Officer{Login: "samir", Name: "Samir", Hash: "x", Role: bot.RoleSupervisor, Office: "agadir"}
+	if err := o.store.SaveOfficer(ctx, supervisor); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []*bot.Officer{o.amina, o.karim, o.head} { // who holds the fewest is chosen first
+		id, _ := o.arrive()
+		if _, err := o.desk.Claim(ctx, who, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mine, err := o.desk.Mine(ctx, o.amina)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := o.desk.Redistribute(ctx, o.amina, o.amina.ID, ""); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	c, _, err := o.desk.Open(ctx, o.admin, mine[0].ID)
+	if err != nil || c.Officer != o.karim.ID && c.Officer != o.head.ID {
+		t.Errorf("the case is %s's: %v", c.Holder, err)
+	}
+	colleagues, err := o.desk.Colleagues(ctx, o.amina, "agadir")
+	if err != nil || slices.ContainsFunc(colleagues, func(p bot.Officer) bool { return p.ID == supervisor.ID }) {
+		t.Errorf("a supervisor is offered as who can be handed a case: %v", err)
+	}
+}

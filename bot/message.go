@@ -159,7 +159,7 @@ type Line struct {
 	Lat     float64
 	Lon     float64
 	Media   *Media            // without Data: see Cases.Media
-	Event   string            // for ByEvent: claimed, released, handed, closed, reopened, opened, withdrawn, urgent, rated
+	Event   string            // for ByEvent: claimed, released, handed, closed, reopened, opened, withdrawn, urgent, rated, or EventUnsent
 	Slots   map[string]string // facts of the event: officer, office, outcome …
 	Status  Status
 	Why     string // of a failed line, in plain words
@@ -169,6 +169,10 @@ type Line struct {
 	Erased  bool // the words are gone: by the retention rules or at the person's wish
 	Case    int64
 }
+
+// EventUnsent is a reply that did not go at its time, because its writer did not have the case any more: Text and Media are
+// what it would have said, and Name is who wrote it.
+const EventUnsent = "unsent"
 
 // A Topic names something that can be watched for news. It holds no personal data.
 type Topic string

@@ -52,14 +52,17 @@ func moving(chosen string) string {
 		f as (insert into media (message, mime, size, seconds, name, data, state)
 			select message, mime, size, seconds, name, data, 'ready' from q where data is not null),
 		a as (update cases k set waiting_at = null, unread = 0 from q where k.id = q.case_id and q.timed and k.unread = q.unread)
-		select k.id, k.office, k.channel from q join cases k on k.id = q.case_id`
+		select count(*) from q`
 }
 
-// Post implements bot.Journal. A reply to somebody who has withdrawn their case is dropped.
+// Post implements bot.Journal. A reply goes only while its writer still holds the case and may work on it: one that was
+// chosen for a time may outlive both. A reply that does not go is an event of the transcript, for who has the case now,
+// and the person waits again if they did before. One to somebody who has withdrawn their case is dropped.
 func (s *Store) Post(ctx context.Context) error {
 	now := s.now()
 	var told news
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		told = nil
 		var conversation int64
 		err := tx.QueryRow(ctx, `select c.id from pending p join conversations c on c.id = p.conversation where p.due <= $1
 			order by p.due, p.id limit 1 for no key update of c skip locked`, now).Scan(&conversation)
@@ -73,20 +76,31 @@ func (s *Store) Post(ctx context.Context) error {
 			and k.outcome = 'withdrawn'`, conversation, now); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, moving(`id = (select id from pending where conversation = $1 and due <= $2 order by due, id limit 1)`), conversation, now)
+		// Who changes a case holds its conversation's lock: what is read of it here holds until the commit.
+		var id, caseID int64
+		var held bool
+		var channel bot.Channel
+		var office string
+		var writer bot.Officer
+		err = tx.QueryRow(ctx, `select p.id, k.id, k.office, k.channel, k.state = 'claimed' and k.officer = p.officer, o.role, o.office, o.disabled
+			from pending p join cases k on k.id = p.case_id join officers o on o.id = p.officer
+			where p.conversation = $1 and p.due <= $2 order by p.due, p.id limit 1`, conversation, now).
+			Scan(&id, &caseID, &office, &channel, &held, &writer.Role, &writer.Office, &writer.Disabled)
+		if errors.Is(err, pgx.ErrNoRows) { // it was withdrawn
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
-			Case    int64
-			Office  string
-			Channel bot.Channel
-		}])
+		told.add(bot.TopicCase(caseID), bot.TopicOffice(office))
+		if held && writer.May(office) {
+			told.add(bot.TopicOutbox(channel))
+			_, err = tx.Exec(ctx, moving(`id = $1`), id, now)
+		} else {
+			err = s.keepUnsent(ctx, tx, caseID, id, now)
+		}
 		if err != nil {
 			return err
-		}
-		for _, m := range moved {
-			told.add(bot.TopicCase(m.Case), bot.TopicOffice(m.Office), bot.TopicOutbox(m.Channel))
 		}
 		b := &pgx.Batch{}
 		told.queue(b)
@@ -100,6 +114,44 @@ func (s *Store) Post(ctx context.Context) error {
 	}
 	s.hub.poke(told...)
 	return nil
+}
+
+// keepUnsent makes a reply that may not go an event of its case, with its words and its file. The conversation's lock is
+// held.
+func (s *Store) keepUnsent(ctx context.Context, tx pgx.Tx, caseID, id int64, now time.Time) error {
+	list, err := s.pending(ctx, tx, `select `+pendingColumns+` from pending w`+pendingTables+` where w.id = $1`, id)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	p := list[0]
+	var person int64
+	var wrapped []byte
+	if err := tx.QueryRow(ctx, `select k.person, p.wrapped from cases k join people p on p.id = k.person where k.id = $1`, caseID).Scan(&person, &wrapped); err != nil {
+		return err
+	}
+	aead, err := s.vault.open(person, wrapped)
+	if err != nil {
+		return err
+	}
+	sealed, err := seal(aead, "line", person, body{Text: p.Message.Text, Name: p.By, Event: bot.EventUnsent})
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	b.Queue(`with p as (delete from pending where id = $1 returning *),
+		m as (insert into messages (conversation, case_id, author, kind, body, at) select conversation, case_id, 'event', kind, $2, $3 from p returning id)
+		insert into media (message, mime, size, seconds, name, data, state) select m.id, p.mime, p.size, p.seconds, p.name, p.data, 'ready' from p, m where p.data is not null`,
+		id, sealed, now)
+	queueWaitsAgain(b, caseID, p)
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// queueWaitsAgain undoes what a reply that does not go has done to its case: the person waits again, if they did before.
+func queueWaitsAgain(b *pgx.Batch, caseID int64, p bot.Pending) {
+	if !p.Timed {
+		b.Queue(`update cases set waiting_at = coalesce($2, waiting_at), unread = unread + $3 where id = $1 and state <> 'closed'`,
+			caseID, nullTime(p.Waited), p.Unread)
+	}
 }
 
 // Pending implements bot.Cases.
@@ -193,14 +245,9 @@ func (s *Store) Cancel(ctx context.Context, caseID, id int64) (p bot.Pending, er
 			return fmt.Errorf("it has gone: %w", bot.ErrConflict)
 		}
 		p = list[0]
-		if !p.Timed {
-			if _, err := tx.Exec(ctx, `update cases set waiting_at = coalesce($2, waiting_at), unread = unread + $3 where id = $1 and state <> 'closed'`,
-				caseID, nullTime(p.Waited), p.Unread); err != nil {
-				return err
-			}
-		}
 		told.add(bot.TopicCase(caseID), bot.TopicOffice(office))
 		b := &pgx.Batch{}
+		queueWaitsAgain(b, caseID, p)
 		told.queue(b)
 		return tx.SendBatch(ctx, b).Close()
 	})

@@ -213,3 +213,36 @@ func TestInboxWithoutScript(t *testing.T) {
 		t.Error("without script nobody is seen")
 	}
 }
+
+// TestBrowserUnsent shows a reply that did not go, with its words and its file, to who has the case now.
+func TestBrowserUnsent(t *testing.T) {
+	for _, tt := range []struct {
+		lang          content.Lang
+		width, height int64
+	}{{content.French, 1280, 800}, {content.Arabic, 360, 740}} {
+		t.Run(fmt.Sprintf("%s-%d", tt.lang, tt.width), func(t *testing.T) {
+			w := newWorld(t)
+			id := w.arrive(arrival{words: "Bonjour, pour mon rendez-vous ?", answers: map[string]string{"profile": "rpt", "need": "A1", "first-name": "Mariam"}})
+			amina, karim := w.officers["amina"], w.officers["karim"]
+			reply := bot.Reply{Text: "Votre rendez-vous est jeudi à **9 h**, au premier étage.", At: time.Now().Add(100 * time.Millisecond),
+				Media: &bot.Media{Kind: "image", Mime: "image/png", Name: "plan.png", Data: picture(t)}}
+			if _, err := w.desk.Send(t.Context(), amina, id, reply); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.desk.Hand(t.Context(), amina, id, bot.To{Officer: karim.ID}, ""); err != nil {
+				t.Fatal(err)
+			}
+			for err := bot.ErrIdle; err != nil; time.Sleep(20 * time.Millisecond) {
+				if err = w.store.Post(t.Context()); err != nil && !errors.Is(err, bot.ErrIdle) {
+					t.Fatal(err)
+				}
+			}
+			tab := openBrowser(t, tt.width, tt.height)
+			enter(t, tab, w, "karim", tt.lang, fmt.Sprintf("/console/cases/%d", id))
+			run(t, tab, chromedp.WaitVisible(`.unsent .words strong`), browsertest.Until(`document.querySelector(".unsent img").naturalWidth > 0`),
+				script(`document.querySelector(".unsent").scrollIntoView()`))
+			shoot(t, tab, fmt.Sprintf("%s-%d-unsent", tt.lang, tt.width))
+			fits(t, tab, "a reply that did not go")
+		})
+	}
+}
