@@ -210,10 +210,13 @@ func (s *Store) Draft(ctx context.Context, caseID, officer int64) (string, error
 		return "", fmt.Errorf("read a draft: %w", err)
 	}
 	aead, err := s.vault.open(person, wrapped)
-	if err == nil {
-		err = unseal(aead, "draft", person, sealed, &plain)
+	if err != nil {
+		return "", err
 	}
-	return string(plain), err
+	if unseal(aead, "draft", person, sealed, &plain) != nil { // half-typed words that cannot be read never hide a case
+		return "", nil
+	}
+	return string(plain), nil
 }
 
 // KeepDraft implements bot.Cases. Of an erased person nothing is kept.

@@ -46,13 +46,15 @@
 // A conversation's row is the lock of everything that happens to it, taken "for no key update", which does not conflict
 // with the key share that a foreign key takes. Whoever locks more than one row takes them in this order:
 //
-//  1. the conversations  A, B, E, Forget, Purge; C's mark, where the keyboard or the reach of the person changes; several
-//     by id, or skipping those that are locked
+//  1. the conversations  A, B, E, Forget, Purge; adopt, which joins two; D's storing; a reply that is kept, posted, taken
+//     back or tried again; a draft; an answer that is told to who waits; C's mark, where the keyboard or the reach of the
+//     person changes; several by id, or skipping those that are locked. Where the conversation of a case is locked, the
+//     case may have moved meanwhile: it is looked at again under the lock (lockCase)
 //  2. its cases          by id
 //  3. the to-do rows: inbox, outbox, media_wanted
 //  4. media, messages, people
 //
-// A claim locks one to-do row and nothing else; what chooses among many rows skips those that are locked. So ids of
+// A claim locks to-do rows, up to 32 at once, and nothing else; what chooses among many rows skips those that are locked. So ids of
 // messages are in commit order per conversation, and there is no cycle.
 //
 // # Redis

@@ -113,7 +113,7 @@ func (m *model) atOnce(s *storage.Store) {
 	id, n := fmt.Sprint("p", m.rng.IntN(4)), m.rng.IntN(400)
 	e := entry(id, n, fmt.Sprint("w", n))
 	p := m.peer(id)
-	due, waiting := p.head(m.at.Time) >= 0, len(p.outbox) > 0
+	due, waiting := p.head(m.at.Add(time.Minute)) >= 0, len(p.outbox) > 0 // what falls due within a minute counts as waiting
 	was, stale := !p.filed[e.Key], false
 	m.say("at once %s %s", id, e.Key)
 	fresh, deliver, err := s.Answer(m.t.Context(), e, func(sess flows.Session, _ bot.Entry) bot.Turn {

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,13 +82,6 @@ func TestFetchedWhileMerged(t *testing.T) {
 				}
 				return bot.Turn{Session: f}
 			})
-			if early {
-				o.exec(`begin`)
-				o.exec(`select 1 from media_wanted for update`) // where the merge comes after the files' bytes, before it sees the commit
-			} else {
-				o.exec(`begin`)
-				o.exec(`select 1 from people for update`) // the merge's last statement
-			}
 			fetching, go1, done := make(chan bool), make(chan bool), make(chan error, 1)
 			go func() {
 				done <- s.Fetch(context.Background(), bot.WhatsApp, func(context.Context, bot.Media) (io.ReadCloser, error) {
@@ -96,13 +90,16 @@ func TestFetchedWhileMerged(t *testing.T) {
 					return io.NopCloser(strings.NewReader("une voix")), nil
 				})
 			}()
+			select {
+			case <-fetching:
+			case err := <-done:
+				t.Fatal("nothing was fetched:", err)
+			}
+			o.exec(`begin`)
 			if early {
-				o.exec(`commit`)
-				<-fetching
-				o.exec(`begin`)
-				o.exec(`select 1 from media_wanted for update`)
+				o.exec(`select 1 from media_wanted for update`) // where the merge comes after the files' bytes, before it sees the commit
 			} else {
-				<-fetching
+				o.exec(`select 1 from people for update`) // the merge's last statement
 			}
 			merged := make(chan error, 1)
 			go func() {
@@ -225,13 +222,19 @@ func TestDraftWhileMerged(t *testing.T) {
 	o.exec(`select 1 from officers for update`)
 	kept := make(chan error, 1)
 	go func() { kept <- s.KeepDraft(context.Background(), cases[0].ID, who.ID, "brouillon") }()
-	operate(t, db).until(`(` + waitingLocks + `) = 1`)
-	receive(t, s, wa(number, hidden, 5, "les deux"))
+	p := operate(t, db)
+	p.until(`(` + waitingLocks + `) = 1`)
+	merged := make(chan error, 1)
+	go func() {
+		_, err := s.Receive(context.Background(), wa(number, hidden, 5, "les deux"))
+		merged <- err
+	}()
+	p.until(`(` + waitingLocks + `) = 2`) // the merge waits for the draft
 	o.exec(`commit`)
-	if err := <-kept; err != nil {
+	if err := errors.Join(<-kept, <-merged); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := s.Draft(t.Context(), cases[0].ID, who.ID); err != nil {
+	if d, err := s.Draft(t.Context(), cases[0].ID, who.ID); err != nil || d != "brouillon" {
 		t.Errorf("the draft, and the page of the case with it: %q, %v", d, err)
 	}
 }
@@ -256,9 +259,6 @@ func TestChangedWhileMerged(t *testing.T) {
 	changed := make(chan error, 1)
 	go func() {
 		_, err := s.Change(context.Background(), id, func(c *bot.Case) (bot.CaseWork, error) {
-			if err := <-merged; err != nil {
-				t.Error(err)
-			}
 			n := p.count(`with l as (select c.id from conversations c join cases k on k.conversation = c.id where k.id = ` + fmt.Sprint(id) + ` for no key update of c skip locked) select count(*) from l`)
 			if n != 0 {
 				t.Error("the conversation of the case is not locked while it is changed")
@@ -269,7 +269,7 @@ func TestChangedWhileMerged(t *testing.T) {
 	}()
 	p.until(`(` + waitingLocks + `) >= 2`)
 	o.exec(`commit`)
-	if err := <-changed; err != nil {
+	if err := errors.Join(<-changed, <-merged); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- Keys: the office's key, wrapped by the secret key; a person's data key, wrapped by the office's. Everything personal
--- is sealed with a person's key: destroying it erases the person, in backups too.
+-- is sealed with a person's key: destroying it erases the person, though not in backups, which hold the keys of their day.
 create table office_keys (
   id      int primary key check (id = 1),
   wrapped bytea not null
