@@ -123,14 +123,7 @@ type Cases interface {
 	// rolls everything back and is returned as it is.
 	Change(ctx context.Context, id int64, f func(*Case) (CaseWork, error)) (*Case, error)
 
-	// Officer finds an officer by id or login; ErrNotFound. Officers lists those of an office, or all for "".
-	Officer(ctx context.Context, id int64) (*Officer, error)
-	OfficerByLogin(ctx context.Context, login string) (*Officer, error)
-	Officers(ctx context.Context, office string) ([]Officer, error)
-
-	// SaveOfficer creates (ID 0) or replaces an officer. ErrConflict: the login is taken.
-	SaveOfficer(ctx context.Context, o *Officer) error
-
+	Officers
 	Inbox
 }
 

@@ -359,18 +359,6 @@ func (d *Desk) Reopen(ctx context.Context, who *Officer, id int64) (*Case, error
 	})
 }
 
-// Officers lists the officers whom the officer may manage: all for an administrator, those of the office for its head.
-func (d *Desk) Officers(ctx context.Context, who *Officer) ([]Officer, error) {
-	if !who.Leads(who.Office) {
-		return nil, fmt.Errorf("list officers: %w", ErrForbidden)
-	}
-	office := who.Office
-	if who.Role == RoleAdmin {
-		office = ""
-	}
-	return d.Cases.Officers(ctx, office)
-}
-
 // Colleagues lists the other officers of an office who can be handed a case.
 func (d *Desk) Colleagues(ctx context.Context, who *Officer, office string) ([]Officer, error) {
 	if !who.May(office) {
@@ -378,41 +366,6 @@ func (d *Desk) Colleagues(ctx context.Context, who *Officer, office string) ([]O
 	}
 	all, err := d.Cases.Officers(ctx, office)
 	return slices.DeleteFunc(all, func(o Officer) bool { return o.ID == who.ID || !o.May(office) }), err
-}
-
-// Appoint creates (ID 0) or changes an officer. A head may do so within the own office, and not for administrators;
-// nobody can disable themselves or change their own role, so that an office is never locked out by a slip.
-func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
-	o.Name = strings.TrimSpace(o.Name)
-	switch {
-	case o.Name == "" || utf8.RuneCountInString(o.Name) > 80 || o.Login == "" || o.Hash == "",
-		!slices.Contains(Roles(), o.Role),
-		OfOffice(o.Role) == (o.Office == ""),
-		o.Office != "" && d.Lib().Office(o.Office) == nil:
-		return fmt.Errorf("appoint: %w", ErrInvalid)
-	case !who.manages(&o):
-		return fmt.Errorf("appoint: %w", ErrForbidden)
-	}
-	if o.ID != 0 {
-		old, err := d.Cases.Officer(ctx, o.ID)
-		if err != nil {
-			return fmt.Errorf("appoint: %w", err)
-		}
-		if !who.manages(old) {
-			return fmt.Errorf("appoint: %w", ErrForbidden)
-		}
-		if who.ID == o.ID && (o.Disabled || o.Role != old.Role || o.Office != old.Office) {
-			return fmt.Errorf("appoint oneself: %w", ErrInvalid)
-		}
-	}
-	return d.Cases.SaveOfficer(ctx, &o)
-}
-
-func (o *Officer) manages(other *Officer) bool {
-	if o.Disabled {
-		return false
-	}
-	return o.Role == RoleAdmin || o.Role == RoleHead && other.Role != RoleAdmin && o.Leads(other.Office)
 }
 
 // work is one change of a case under way.

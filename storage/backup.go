@@ -167,14 +167,17 @@ func (s *Saved) describe(ctx context.Context, db querier) error {
 	return err
 }
 
+// notSaved are the tables whose rows are not saved: the log-ins of the console.
+var notSaved = []string{"sessions", "logins"}
+
 // tables lists what is saved. The parent of a partitioned table stands for its parts.
 func tables(ctx context.Context, db querier) ([]SavedTable, error) {
 	rows, err := db.Query(ctx, `
 		select c.relname::text, array_agg(a.attname::text order by a.attnum)
 		from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 		where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-		  and c.relname not in ('goose_db_version', 'sessions')
-		group by c.relname order by c.relname`)
+		  and c.relname <> 'goose_db_version' and c.relname <> all($1)
+		group by c.relname order by c.relname`, notSaved)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
 	}
@@ -302,8 +305,11 @@ func dump(ctx context.Context, conn *pgx.Conn, tool, databaseURL string, to *par
 	if err := conn.QueryRow(ctx, `select pg_export_snapshot()`).Scan(&snapshot); err != nil {
 		return fmt.Errorf("share the snapshot: %w", err)
 	}
-	cmd := postgresTool(ctx, tool, databaseURL, "--format=custom", "--snapshot="+snapshot, "--no-owner", "--no-privileges",
-		"--exclude-schema=whatsapp", "--exclude-table-data=sessions")
+	args := []string{"--format=custom", "--snapshot=" + snapshot, "--no-owner", "--no-privileges", "--exclude-schema=whatsapp"}
+	for _, table := range notSaved {
+		args = append(args, "--exclude-table-data="+table)
+	}
+	cmd := postgresTool(ctx, tool, databaseURL, args...)
 	cmd.Stdout = to
 	return errors.Join(runTool(cmd), to.flush())
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"baom/bot"
-	"baom/content"
 )
 
 // caseColumns are what scanCase reads.
@@ -416,87 +415,4 @@ func nullTime(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-const officerColumns = `id, login, name, hash, role, office, langs, disabled, coalesce(seen_at, '0001-01-01')`
-
-func scanOfficer(row pgx.CollectableRow) (bot.Officer, error) {
-	var o bot.Officer
-	var langs []string
-	err := row.Scan(&o.ID, &o.Login, &o.Name, &o.Hash, &o.Role, &o.Office, &langs, &o.Disabled, &o.Seen)
-	for _, l := range langs {
-		o.Langs = append(o.Langs, content.Lang(l))
-	}
-	if o.Seen.Year() <= 1 {
-		o.Seen = time.Time{}
-	}
-	return o, err
-}
-
-func (s *Store) officersBy(ctx context.Context, where string, args ...any) ([]bot.Officer, error) {
-	rows, err := s.pool.Query(ctx, `select `+officerColumns+` from officers where `+where+` order by office, name, id`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read officers: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanOfficer)
-	if err != nil {
-		return nil, fmt.Errorf("read officers: %w", err)
-	}
-	return list, nil
-}
-
-func one(list []bot.Officer, err error) (*bot.Officer, error) {
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, bot.ErrNotFound
-	}
-	return &list[0], nil
-}
-
-// Officer implements bot.Cases.
-func (s *Store) Officer(ctx context.Context, id int64) (*bot.Officer, error) {
-	return one(s.officersBy(ctx, `id = $1`, id))
-}
-
-// OfficerByLogin implements bot.Cases.
-func (s *Store) OfficerByLogin(ctx context.Context, login string) (*bot.Officer, error) {
-	return one(s.officersBy(ctx, `login = $1`, strings.ToLower(strings.TrimSpace(login))))
-}
-
-// Officers implements bot.Cases.
-func (s *Store) Officers(ctx context.Context, office string) ([]bot.Officer, error) {
-	return s.officersBy(ctx, `$1 = '' or office = $1`, office)
-}
-
-// SaveOfficer implements bot.Cases.
-func (s *Store) SaveOfficer(ctx context.Context, o *bot.Officer) error {
-	o.Login = strings.ToLower(strings.TrimSpace(o.Login))
-	if o.Login == "" || o.Name == "" {
-		return fmt.Errorf("%w: an officer has a login and a name", bot.ErrInvalid)
-	}
-	langs := []string{}
-	for _, l := range o.Langs {
-		langs = append(langs, string(l))
-	}
-	var err error
-	if o.ID == 0 {
-		err = s.pool.QueryRow(ctx, `insert into officers (login, name, hash, role, office, langs, disabled, seen_at) values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
-			o.Login, o.Name, o.Hash, o.Role, o.Office, langs, o.Disabled, nullTime(o.Seen)).Scan(&o.ID)
-	} else {
-		var id int64
-		err = s.pool.QueryRow(ctx, `update officers set login = $2, name = $3, hash = $4, role = $5, office = $6, langs = $7, disabled = $8, seen_at = $9 where id = $1 returning id`,
-			o.ID, o.Login, o.Name, o.Hash, o.Role, o.Office, langs, o.Disabled, nullTime(o.Seen)).Scan(&id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return bot.ErrNotFound
-		}
-	}
-	if unique(err, "officers_login_key") {
-		return fmt.Errorf("%w: the login is taken", bot.ErrConflict)
-	}
-	if err != nil {
-		return fmt.Errorf("save an officer: %w", err)
-	}
-	return nil
 }

@@ -254,8 +254,12 @@ func unmake(ctx context.Context, conn *pgx.Conn) error {
 	if err := lockAll(ctx, tx, list); err != nil {
 		return err
 	}
-	for _, t := range append(list, SavedTable{Name: "sessions"}, SavedTable{Name: "goose_db_version"}) {
-		if _, err := tx.Exec(ctx, `drop table if exists `+quote(t.Name)+` cascade`); err != nil {
+	names := append([]string{"goose_db_version"}, notSaved...)
+	for _, t := range list {
+		names = append(names, t.Name)
+	}
+	for _, name := range names {
+		if _, err := tx.Exec(ctx, `drop table if exists `+quote(name)+` cascade`); err != nil {
 			return err
 		}
 	}

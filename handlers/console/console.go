@@ -72,9 +72,6 @@ type Console struct {
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
-// workday is how long a log-in lasts.
-const workday = 12 * time.Hour
-
 // New makes a Console, or says which part of it is missing or broken.
 func New(cfg Config) (*Console, error) {
 	if cfg.Desk == nil || cfg.Cases == nil || cfg.Journal == nil || cfg.Lib == nil || cfg.Sessions == nil ||
@@ -94,7 +91,7 @@ func New(cfg Config) (*Console, error) {
 	}
 	c.sessions = scs.New()
 	c.sessions.Store = cfg.Sessions
-	c.sessions.Lifetime = workday
+	c.sessions.Lifetime = bot.Workday
 	c.sessions.HashTokenInStore = true
 	c.sessions.Cookie.Name = c.cookie("session")
 	c.sessions.Cookie.Persist = false
@@ -184,10 +181,14 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers":               c.addOfficer,
 		"POST /console/officers/{id}/disabled": c.setDisabled,
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
-		"GET /console/whatsapp":                c.keeper(c.whatsapp),
-		"GET /console/whatsapp/live":           c.keeper(c.whatsappLive),
-		"POST /console/whatsapp/pair":          c.keeper(c.pairPhone),
-		"POST /console/whatsapp/unpair":        c.keeper(c.unpairPhone),
+		"GET /console/officers/{id}/logins":    c.logins,
+
+		"POST /console/officers/{id}/logins/{login}/end": c.endLogin,
+
+		"GET /console/whatsapp":         c.keeper(c.whatsapp),
+		"GET /console/whatsapp/live":    c.keeper(c.whatsappLive),
+		"POST /console/whatsapp/pair":   c.keeper(c.pairPhone),
+		"POST /console/whatsapp/unpair": c.keeper(c.unpairPhone),
 
 		"POST /console/views":                               c.saveView,
 		"POST /console/views/{id}/drop":                     c.dropView,

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,35 +20,26 @@ import (
 
 // What a log-in's session holds.
 const (
-	keyOfficer = "officer" // id
-	keyPrint   = "print"   // of the passphrase's hash at log-in: a new passphrase ends all log-ins
-	keyDone    = "done"    // what has just been done, for the next page to say
+	keyLogin = "login" // id
+	keyDone  = "done"  // what has just been done, for the next page to say
 )
 
-// whois is the officer who has logged in, or nil. It asks the record each time, so that a disabled officer is out at
+// whois is the officer who has logged in, or nil. It asks the record each time, so that a log-in that was ended is over at
 // once.
 func (c *Console) whois(r *http.Request) (*bot.Officer, error) {
 	ctx := r.Context()
-	id := c.sessions.GetInt64(ctx, keyOfficer)
+	id := c.sessions.GetInt64(ctx, keyLogin)
 	if id == 0 {
 		return nil, nil
 	}
-	who, err := c.Cases.Officer(ctx, id)
+	who, err := c.Cases.Login(ctx, id)
 	if errors.Is(err, bot.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("who is at the desk: %w", err)
 	}
-	if who.Disabled || c.sessions.GetString(ctx, keyPrint) != fingerprint(who) {
-		return nil, nil
-	}
 	return who, nil
-}
-
-func fingerprint(o *bot.Officer) string {
-	sum := sha256.Sum256([]byte("log-in:" + o.Hash))
-	return hex.EncodeToString(sum[:8])
 }
 
 // toLogin sends to the log-in page, and back afterwards where that makes sense.
@@ -116,14 +108,20 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if who == nil {
-		return c.render(w, r, nil, http.StatusUnauthorized, "login", "console.login.title", loginView{Login: login, Next: next, Wrong: true})
+		return c.wrong(w, r, login, next)
 	}
-	if err := c.begin(r.Context(), who); err != nil {
+	if err := c.begin(w, r, who); errors.Is(err, bot.ErrConflict) {
+		return c.wrong(w, r, login, next)
+	} else if err != nil {
 		return err
 	}
-	c.rememberDevice(w, who)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
+}
+
+// wrong shows the log-in page again.
+func (c *Console) wrong(w http.ResponseWriter, r *http.Request, login, next string) error {
+	return c.render(w, r, nil, http.StatusUnauthorized, "login", "console.login.title", loginView{Login: login, Next: next, Wrong: true})
 }
 
 // authenticate is the officer of a login and passphrase, or nil if there is none such. It takes as long for a login
@@ -154,33 +152,64 @@ func (c *Console) authenticate(r *http.Request, login, pass string) (*bot.Office
 	return who, nil
 }
 
-// verify checks a passphrase, with a bound on how many are checked at once.
-func (c *Console) verify(ctx context.Context, hash, pass string) (bool, error) {
+// verify checks a passphrase.
+func (c *Console) verify(ctx context.Context, hash, pass string) (ok bool, err error) {
+	err = c.hashes(ctx, func() error { ok = VerifyPassphrase(hash, pass); return nil })
+	return ok, err
+}
+
+// hash hashes a passphrase.
+func (c *Console) hash(ctx context.Context, pass string) (hash string, err error) {
+	err = c.hashes(ctx, func() error { hash, err = HashPassphrase(pass); return err })
+	return hash, err
+}
+
+// hashes calls f, which hashes, with a bound on how many do so at once.
+func (c *Console) hashes(ctx context.Context, f func() error) error {
 	select {
 	case c.hashing <- struct{}{}:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 	defer func() { <-c.hashing }()
-	return VerifyPassphrase(hash, pass), nil
+	return f()
 }
 
-// begin makes the request's session that of an officer, under a new token.
-func (c *Console) begin(ctx context.Context, who *bot.Officer) error {
+// begin makes the request's session that of an officer, under a new token, on a device that is known from now on. It is an
+// ErrConflict where the officer was disabled, or got another passphrase, since who was read.
+func (c *Console) begin(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	ctx := r.Context()
+	l := &bot.Login{Officer: who.ID, Device: deviceName(r.UserAgent())}
+	if err := c.Cases.LogIn(ctx, l, who.Hash); err != nil {
+		return err
+	}
 	if err := c.sessions.RenewToken(ctx); err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
-	c.sessions.Put(ctx, keyOfficer, who.ID)
-	c.sessions.Put(ctx, keyPrint, fingerprint(who))
-	seen := *who
-	seen.Seen = c.Now()
-	if err := c.Cases.SaveOfficer(ctx, &seen); err != nil {
-		return fmt.Errorf("log in: %w", err)
-	}
+	c.sessions.Put(ctx, keyLogin, l.ID)
+	c.rememberDevice(w, who)
 	return nil
 }
 
-func (c *Console) logout(w http.ResponseWriter, r *http.Request, _ *bot.Officer) error {
+// deviceName is the browser and the system that a user agent says it is, so that an officer knows their own again.
+func deviceName(agent string) string {
+	first := func(names ...[2]string) string {
+		for _, n := range names {
+			if strings.Contains(agent, n[0]) {
+				return n[1]
+			}
+		}
+		return "?"
+	}
+	return first([2]string{"Edg", "Edge"}, [2]string{"SamsungBrowser", "Samsung Internet"}, [2]string{"OPR/", "Opera"}, [2]string{"Firefox", "Firefox"},
+		[2]string{"Chrome", "Chrome"}, [2]string{"Safari", "Safari"}) + " · " +
+		first([2]string{"Android", "Android"}, [2]string{"iPhone", "iPhone"}, [2]string{"iPad", "iPad"}, [2]string{"Windows", "Windows"}, [2]string{"Mac OS", "macOS"}, [2]string{"CrOS", "ChromeOS"}, [2]string{"Linux", "Linux"})
+}
+
+func (c *Console) logout(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	if err := c.Desk.EndLogin(r.Context(), who, who.ID, c.sessions.GetInt64(r.Context(), keyLogin)); err != nil && !errors.Is(err, bot.ErrNotFound) {
+		return err
+	}
 	if err := c.sessions.Destroy(r.Context()); err != nil {
 		return fmt.Errorf("log out: %w", err)
 	}
@@ -218,16 +247,71 @@ func deviceProof(who *bot.Officer, nonce string) string {
 type accountView struct {
 	Wrong, Short, Differ bool
 	Min                  int
+	Logins               loginsView
 }
 
 func (c *Console) account(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
-	return c.render(w, r, who, http.StatusOK, "account", "console.account.title", accountView{Min: MinPassphrase})
+	return c.showAccount(w, r, who, http.StatusOK, accountView{})
+}
+
+func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, who *bot.Officer, status int, v accountView) error {
+	v.Min = MinPassphrase
+	var err error
+	if v.Logins, err = c.loginsOf(r, who, who); err != nil {
+		return err
+	}
+	return c.render(w, r, who, status, "account", "console.account.title", v)
+}
+
+// A loginsView is who is logged in as an officer.
+type loginsView struct {
+	Officer *bot.Officer
+	List    []bot.Login
+	Here    int64 // the log-in of who looks
+}
+
+func (c *Console) loginsOf(r *http.Request, who, officer *bot.Officer) (v loginsView, err error) {
+	v.Officer, v.Here = officer, c.sessions.GetInt64(r.Context(), keyLogin)
+	v.List, err = c.Desk.Logins(r.Context(), who, officer.ID)
+	return v, err
+}
+
+// logins shows where an officer is logged in, to who manages them.
+func (c *Console) logins(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	o, err := c.officerOf(r, who)
+	if err != nil {
+		return err
+	}
+	v, err := c.loginsOf(r, who, o)
+	if err != nil {
+		return err
+	}
+	return c.render(w, r, who, http.StatusOK, "logins", "console.logins.title", v)
+}
+
+// endLogin ends a log-in: one's own, or of an officer whom one manages.
+func (c *Console) endLogin(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	officer, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	id, err1 := strconv.ParseInt(r.PathValue("login"), 10, 64)
+	if err != nil || err1 != nil {
+		return fmt.Errorf("log-in: %w", bot.ErrNotFound)
+	}
+	if err := c.Desk.EndLogin(r.Context(), who, officer, id); err != nil {
+		return err
+	}
+	c.done(r, "login")
+	to := "/console/account"
+	if officer != who.ID {
+		to = fmt.Sprintf("/console/officers/%d/logins", officer)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }
 
 // changePassphrase ends every other log-in of the officer.
 func (c *Console) changePassphrase(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-	view := accountView{Min: MinPassphrase}
+	view := accountView{}
 	pass := r.FormValue("new")
 	switch {
 	case utf8.RuneCountInString(pass) < MinPassphrase || utf8.RuneCountInString(pass) > MaxPassphrase:
@@ -242,17 +326,19 @@ func (c *Console) changePassphrase(w http.ResponseWriter, r *http.Request, who *
 		view.Wrong = known == nil
 	}
 	if view.Wrong || view.Short || view.Differ {
-		return c.render(w, r, who, http.StatusUnprocessableEntity, "account", "console.account.title", view)
+		return c.showAccount(w, r, who, http.StatusUnprocessableEntity, view)
 	}
-	hash, err := HashPassphrase(pass)
+	hash, err := c.hash(r.Context(), pass)
 	if err != nil {
 		return err
 	}
-	who.Hash = hash
-	if err := c.begin(r.Context(), who); err != nil {
+	if err := c.Cases.SetPassphrase(r.Context(), who.ID, who.Hash, hash); err != nil {
 		return err
 	}
-	c.rememberDevice(w, who)
+	who.Hash = hash
+	if err := c.begin(w, r, who); err != nil {
+		return err
+	}
 	c.done(r, "passphrase")
 	http.Redirect(w, r, "/console/account", http.StatusSeeOther)
 	return nil

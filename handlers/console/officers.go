@@ -57,7 +57,15 @@ func (c *Console) addOfficer(w http.ResponseWriter, r *http.Request, who *bot.Of
 	if err := ValidateLogin(o.Login); err != nil {
 		return err
 	}
-	return c.appointWithPassphrase(w, r, who, o)
+	pass := NewPassphrase()
+	var err error
+	if o.Hash, err = c.hash(r.Context(), pass); err != nil {
+		return err
+	}
+	if err := c.Desk.Appoint(r.Context(), who, o); err != nil {
+		return err
+	}
+	return c.showOfficers(w, r, who, o.Login, pass)
 }
 
 func (c *Console) renewPassphrase(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
@@ -65,16 +73,12 @@ func (c *Console) renewPassphrase(w http.ResponseWriter, r *http.Request, who *b
 	if err != nil {
 		return err
 	}
-	return c.appointWithPassphrase(w, r, who, *o)
-}
-
-func (c *Console) appointWithPassphrase(w http.ResponseWriter, r *http.Request, who *bot.Officer, o bot.Officer) error {
 	pass := NewPassphrase()
-	var err error
-	if o.Hash, err = HashPassphrase(pass); err != nil {
+	hash, err := c.hash(r.Context(), pass)
+	if err != nil {
 		return err
 	}
-	if err := c.Desk.Appoint(r.Context(), who, o); err != nil {
+	if err := c.Desk.Renew(r.Context(), who, o.ID, hash); err != nil {
 		return err
 	}
 	return c.showOfficers(w, r, who, o.Login, pass)
@@ -85,8 +89,7 @@ func (c *Console) setDisabled(w http.ResponseWriter, r *http.Request, who *bot.O
 	if err != nil {
 		return err
 	}
-	o.Disabled = r.FormValue("disabled") == "yes"
-	if err := c.Desk.Appoint(r.Context(), who, *o); err != nil {
+	if err := c.Desk.Disable(r.Context(), who, o.ID, r.FormValue("disabled") == "yes"); err != nil {
 		return err
 	}
 	c.done(r, "officer")
@@ -94,15 +97,11 @@ func (c *Console) setDisabled(w http.ResponseWriter, r *http.Request, who *bot.O
 	return nil
 }
 
-// officerOf is the officer whom a request is about, if who may manage officers at all: others learn nothing of who
-// there is.
+// officerOf is the officer whom a request is about, if who may manage them.
 func (c *Console) officerOf(r *http.Request, who *bot.Officer) (*bot.Officer, error) {
-	if !who.Leads(who.Office) {
-		return nil, fmt.Errorf("manage officers: %w", bot.ErrForbidden)
-	}
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("officer: %w", bot.ErrNotFound)
 	}
-	return c.Cases.Officer(r.Context(), id)
+	return c.Desk.Managed(r.Context(), who, id)
 }

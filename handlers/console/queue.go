@@ -346,10 +346,10 @@ func (c *Console) queueEvents(w http.ResponseWriter, r *http.Request, who *bot.O
 	return c.stream(w, r, who, feed{topics: topics, still: func() error { return c.stillIn(r, who) }})
 }
 
-// stillIn is an error once the officer has been disabled or has a new passphrase.
+// stillIn is an error once the log-in has ended, or the officer has other rights.
 func (c *Console) stillIn(r *http.Request, who *bot.Officer) error {
-	now, err := c.Cases.Officer(r.Context(), who.ID)
-	if err == nil && (now.Disabled || now.Hash != who.Hash || now.Office != who.Office || now.Role != who.Role) {
+	now, err := c.whois(r)
+	if err == nil && (now == nil || now.Office != who.Office || now.Role != who.Role) {
 		err = bot.ErrForbidden
 	}
 	return err

@@ -1,0 +1,127 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"baom/bot"
+)
+
+// An overtaking record lets something happen to an officer after they were read at a log-in, while the passphrase is being
+// checked.
+type overtaking struct {
+	bot.Cases
+	meanwhile func(*bot.Officer)
+}
+
+func (o *overtaking) OfficerByLogin(ctx context.Context, login string) (*bot.Officer, error) {
+	who, err := o.Cases.OfficerByLogin(ctx, login)
+	if err == nil && o.meanwhile != nil {
+		o.meanwhile(who)
+	}
+	return who, err
+}
+
+// TestLoginOvertaken: who is disabled, or gets another passphrase, while their log-in is under way does not get in, and
+// what was done to them stays done.
+func TestLoginOvertaken(t *testing.T) {
+	w := newWorld(t)
+	hasty := &overtaking{Cases: w.store}
+	w.console.Cases = hasty
+	for what, meanwhile := range map[string]func(*bot.Officer) error{
+		"disabled": func(o *bot.Officer) error { return w.store.SetDisabled(t.Context(), o.ID, true) },
+		"renewed":  func(o *bot.Officer) error { return w.store.SetPassphrase(t.Context(), o.ID, "", "renewed") },
+	} {
+		login := map[string]string{"disabled": "amina", "renewed": "karim"}[what]
+		hasty.meanwhile = func(o *bot.Officer) {
+			if err := meanwhile(o); err != nil {
+				t.Error(err)
+			}
+		}
+		b := w.browser("")
+		if status, _, body := b.post("/console/login", url.Values{"login": {login}, "passphrase": {passphrase}}); status != 401 || !strings.Contains(body, "phrase de passe ne va pas") {
+			t.Errorf("%s meanwhile: %d", what, status)
+		}
+		if _, to, _ := b.get("/console/"); !strings.HasPrefix(to, "/console/login") {
+			t.Errorf("%s meanwhile, and in", what)
+		}
+		o, err := w.store.OfficerByLogin(t.Context(), login)
+		if err != nil || o.Disabled != (what == "disabled") || (o.Hash == "renewed") != (what == "renewed") {
+			t.Errorf("%s meanwhile is undone: %+v %v", what, o, err)
+		}
+	}
+	// The same at a change of passphrase.
+	hasty.meanwhile = nil
+	b := w.browser("latifa")
+	hasty.meanwhile = func(o *bot.Officer) {
+		if err := w.store.SetDisabled(t.Context(), o.ID, true); err != nil {
+			t.Error(err)
+		}
+	}
+	another := "cinq mots bien mieux choisis"
+	if status, _, _ := b.post("/console/account", url.Values{"old": {passphrase}, "new": {another}, "again": {another}}); status != 409 && status != 422 {
+		t.Errorf("a change of passphrase of who is disabled meanwhile: %d", status)
+	}
+	if o, err := w.store.OfficerByLogin(t.Context(), "latifa"); err != nil || !o.Disabled || o.Hash != w.officers["latifa"].Hash {
+		t.Errorf("it was made: %v", err)
+	}
+}
+
+// TestLogins: officers see where they are logged in and end what they do not know; so does who manages them, and nobody
+// else.
+func TestLogins(t *testing.T) {
+	w := newWorld(t)
+	out := func(b *browser) bool {
+		_, to, _ := b.get("/console/account")
+		return strings.HasPrefix(to, "/console/login")
+	}
+	ends := func(b *browser, path string) (list []string) {
+		for _, f := range all(b.page(path), func(n *html.Node) bool { return n.Data == "form" && strings.HasSuffix(attr(n, "action"), "/end") }) {
+			list = append(list, attr(f, "action"))
+		}
+		return list
+	}
+	here, lost, head, omar := w.browser("amina"), w.browser("amina"), w.browser("latifa"), w.browser("omar")
+	mine := ends(here, "/console/account")
+	if len(mine) != 2 {
+		t.Fatalf("two log-ins are %v", mine)
+	}
+	for login, b := range map[string]*browser{"karim": w.browser("karim"), "omar": omar, "samir": w.browser("samir")} {
+		if status, _, _ := b.post(mine[0], nil); status != 403 || out(lost) {
+			t.Errorf("%s ends Amina's log-in: %d", login, status)
+		}
+	}
+	if status, to, _ := here.post(mine[0], nil); status != 303 || to != "/console/account" { // the last to begin comes first
+		t.Errorf("end a log-in: %d %s", status, to)
+	}
+	if !out(lost) || out(here) {
+		t.Error("the one that was ended is over, and no other")
+	}
+	if status, _, _ := here.post(mine[0], nil); status != 404 {
+		t.Errorf("again: %d", status)
+	}
+	of := fmt.Sprintf("/console/officers/%d/logins", w.officers["amina"].ID)
+	theirs := ends(head, of)
+	if len(theirs) != 1 {
+		t.Fatalf("the head sees %v", theirs)
+	}
+	// A log-in of somebody else under Amina's name.
+	hers := ends(omar, "/console/account")[0]
+	if status, _, _ := head.post(of+hers[strings.LastIndex(hers, "/logins")+len("/logins"):], nil); status != 404 || out(omar) {
+		t.Errorf("the head ends a log-in of another office: %d", status)
+	}
+	if status, to, _ := head.post(theirs[0], nil); status != 303 || to != of || !out(here) {
+		t.Errorf("the head ends it: %d %s", status, to)
+	}
+	// A log-out is the end of the log-in, not only of the cookie.
+	k := w.browser("karim")
+	k.post("/console/logout", nil)
+	if list, err := w.store.Logins(t.Context(), w.officers["karim"].ID); err != nil || len(list) != 1 {
+		t.Errorf("after the log-out of one of two: %v %v", list, err)
+	}
+}
