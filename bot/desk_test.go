@@ -424,9 +424,34 @@ func TestDeskAppoint(t *testing.T) {
 				t.Errorf("%s: renew: got %v, want %v", tt.name, err, want)
 			}
 		}
+		if err := o.desk.Entrust(t.Context(), tt.who, tt.whose.ID, tt.whose.Role, tt.whose.Office); !errors.Is(err, tt.want) {
+			t.Errorf("%s: entrust: got %v, want %v", tt.name, err, tt.want)
+		}
 		after, err := o.store.Officer(t.Context(), tt.whose.ID)
 		if err != nil || (after.Disabled != before.Disabled || after.Hash != before.Hash) != (tt.want == nil) {
 			t.Errorf("%s: it became %+v of %+v, %v", tt.name, after, before, err)
+		}
+	}
+	for _, tt := range []struct {
+		name, role, office string
+		who                *bot.Officer
+		want               error
+	}{
+		{"a head makes a supervisor of an officer", bot.RoleSupervisor, "agadir", o.head, nil},
+		{"and an officer again", bot.RoleOfficer, "agadir", o.head, nil},
+		{"a head sends nobody elsewhere", bot.RoleOfficer, "tiznit", o.head, bot.ErrForbidden},
+		{"a head makes no administrator", bot.RoleAdmin, "", o.head, bot.ErrForbidden},
+		{"an administrator belongs to no office", bot.RoleAdmin, "agadir", o.admin, bot.ErrInvalid},
+		{"an officer to one", bot.RoleOfficer, "", o.admin, bot.ErrInvalid},
+		{"that exists", bot.RoleOfficer, "paris", o.admin, bot.ErrInvalid},
+		{"an administrator sends anybody anywhere", bot.RoleHead, "tiznit", o.admin, nil},
+		{"from where the former head fetches nobody back", bot.RoleOfficer, "agadir", o.head, bot.ErrForbidden},
+	} {
+		if err := o.desk.Entrust(t.Context(), tt.who, o.karim.ID, tt.role, tt.office); !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+		if now, err := o.store.Officer(t.Context(), o.karim.ID); err != nil || (now.Role == tt.role && now.Office == tt.office) != (tt.want == nil) {
+			t.Errorf("%s: %+v %v", tt.name, now, err)
 		}
 	}
 }

@@ -417,19 +417,13 @@ func TestOutlived(t *testing.T) {
 			return err
 		},
 		"disabled": func(o *office, _ int64) error {
-			gone := *o.amina
-			gone.Disabled = true
-			return o.store.SaveOfficer(o.t.Context(), &gone)
+			return o.desk.Disable(o.t.Context(), o.head, o.amina.ID, true)
 		},
 		"moved to another office": func(o *office, _ int64) error {
-			moved := *o.amina
-			moved.Office = "tiznit"
-			return o.store.SaveOfficer(o.t.Context(), &moved)
+			return o.desk.Entrust(o.t.Context(), o.admin, o.amina.ID, bot.RoleOfficer, "tiznit")
 		},
 		"made a supervisor": func(o *office, _ int64) error {
-			other := *o.amina
-			other.Role = bot.RoleSupervisor
-			return o.store.SaveOfficer(o.t.Context(), &other)
+			return o.desk.Entrust(o.t.Context(), o.head, o.amina.ID, bot.RoleSupervisor, "agadir")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

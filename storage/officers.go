@@ -96,6 +96,11 @@ func (s *Store) SetDisabled(ctx context.Context, id int64, disabled bool) error 
 	return s.setOfficer(ctx, id, bot.ErrNotFound, disabled, `disabled = $2 where id = $1`, disabled)
 }
 
+// SetRights implements bot.Officers.
+func (s *Store) SetRights(ctx context.Context, id int64, role, office string) error {
+	return s.setOfficer(ctx, id, bot.ErrNotFound, true, `role = $2, office = $3 where id = $1`, role, office)
+}
+
 // setOfficer changes what set names of an officer, and may end all log-ins: by a statement of its own, which sees one that
 // was begun while the officer's row was waited for. none is the error where no officer is as set asks.
 func (s *Store) setOfficer(ctx context.Context, id int64, none error, end bool, set string, args ...any) error {

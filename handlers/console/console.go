@@ -181,7 +181,8 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers":               c.addOfficer,
 		"POST /console/officers/{id}/disabled": c.setDisabled,
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
-		"GET /console/officers/{id}/logins":    c.logins,
+		"GET /console/officers/{id}":           c.officer,
+		"POST /console/officers/{id}/rights":   c.setRights,
 
 		"POST /console/officers/{id}/logins/{login}/end": c.endLogin,
 

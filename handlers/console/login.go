@@ -276,19 +276,6 @@ func (c *Console) loginsOf(r *http.Request, who, officer *bot.Officer) (v logins
 	return v, err
 }
 
-// logins shows where an officer is logged in, to who manages them.
-func (c *Console) logins(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
-	o, err := c.officerOf(r, who)
-	if err != nil {
-		return err
-	}
-	v, err := c.loginsOf(r, who, o)
-	if err != nil {
-		return err
-	}
-	return c.render(w, r, who, http.StatusOK, "logins", "console.logins.title", v)
-}
-
 // endLogin ends a log-in: one's own, or of an officer whom one manages.
 func (c *Console) endLogin(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
 	officer, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
@@ -302,7 +289,7 @@ func (c *Console) endLogin(w http.ResponseWriter, r *http.Request, who *bot.Offi
 	c.done(r, "login")
 	to := "/console/account"
 	if officer != who.ID {
-		to = fmt.Sprintf("/console/officers/%d/logins", officer)
+		to = fmt.Sprintf("/console/officers/%d", officer)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil

@@ -34,16 +34,63 @@ func (c *Console) showOfficers(w http.ResponseWriter, r *http.Request, who *bot.
 	slices.SortFunc(officers, func(a, b bot.Officer) int {
 		return cmp.Or(cmp.Compare(a.Office, b.Office), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	v := officersView{Officers: officers, Roles: []string{bot.RoleOfficer, bot.RoleHead, bot.RoleSupervisor}, Self: who.ID, Fresh: pass, FreshLogin: login}
+	v := officersView{Officers: officers, Self: who.ID, Fresh: pass, FreshLogin: login}
+	v.Roles, v.Offices = c.grants(who)
+	return c.render(w, r, who, http.StatusOK, "officers", "console.officers.title", v)
+}
+
+// grants are the roles and offices that an officer may give to others.
+func (c *Console) grants(who *bot.Officer) (roles []string, offices []content.Office) {
+	roles = []string{bot.RoleOfficer, bot.RoleHead, bot.RoleSupervisor}
+	if who.Role == bot.RoleAdmin {
+		roles = bot.Roles()
+	}
 	for _, o := range c.Lib().Offices() {
 		if who.May(o.ID) {
-			v.Offices = append(v.Offices, o)
+			offices = append(offices, o)
 		}
 	}
-	if who.Role == bot.RoleAdmin {
-		v.Roles = bot.Roles()
+	return roles, offices
+}
+
+// An officerView is one officer, to who manages them.
+type officerView struct {
+	Officer *bot.Officer
+	Self    bool
+	Roles   []string
+	Offices []content.Office
+	Logins  loginsView
+}
+
+func (c *Console) officer(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	o, err := c.officerOf(r, who)
+	if err != nil {
+		return err
 	}
-	return c.render(w, r, who, http.StatusOK, "officers", "console.officers.title", v)
+	v := officerView{Officer: o, Self: o.ID == who.ID}
+	v.Roles, v.Offices = c.grants(who)
+	if v.Logins, err = c.loginsOf(r, who, o); err != nil {
+		return err
+	}
+	return c.render(w, r, who, http.StatusOK, "officer", "console.officers.title", v)
+}
+
+// setRights gives an officer another role or office.
+func (c *Console) setRights(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	o, err := c.officerOf(r, who)
+	if err != nil {
+		return err
+	}
+	role, office := r.FormValue("role"), r.FormValue("office")
+	if !bot.OfOffice(role) {
+		office = ""
+	}
+	if err := c.Desk.Entrust(r.Context(), who, o.ID, role, office); err != nil {
+		return err
+	}
+	c.done(r, "officer")
+	http.Redirect(w, r, "/console/officers", http.StatusSeeOther)
+	return nil
 }
 
 // addOfficer answers with the page itself, not a redirect: the passphrase is shown once and kept nowhere.
