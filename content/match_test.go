@@ -90,6 +90,11 @@ func TestDanger(t *testing.T) {
 		{"accident du travail", ""},
 		{"ma pension s'est arrêtée", ""},
 		{"comment renouveler ma carte de séjour ?", ""},
+		{"il m'a encore frappée hier soir", "violence"},
+		{"my husband still always beats me", "violence"},
+		{"راجلي ديما كيضربني", "violence"},
+		{"je veux vraiment mourir", "suicide"},
+		{"la douane m'a encore arrêté", ""},
 		{"", ""},
 	} {
 		if got := lib.Danger(c.said); got != c.want {

@@ -94,6 +94,15 @@ func (lib *Library) FindOffice(text string) (id string, ok bool) {
 	return plain[0], true
 }
 
+// IsPlace reports whether a text is the name of a commune and nothing else.
+func (lib *Library) IsPlace(text string) bool {
+	if len(text) > maxCommand {
+		return false
+	}
+	_, ok := lib.places.office[Fold(text)]
+	return ok
+}
+
 // maxMisspeltPlace is how many words a text has at most in which a misspelt commune is looked for.
 const maxMisspeltPlace = 10
 

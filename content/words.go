@@ -82,6 +82,10 @@ func (r *reader) readWords() {
 	}
 	dangers := r.lexicon("words/danger.yaml", "unless")
 	for _, id := range dangers.ids() {
+		if id == dangerBetween {
+			dangers.each(id, func(_, word string) { r.lib.dangers.between = append(r.lib.dangers.between, Fold(word)) })
+			continue
+		}
 		kind := slices.Index(dangerKinds, id)
 		if kind < 0 {
 			r.fault("words/danger.yaml", dangers.lines[id], "there is no danger %q: %s", id, strings.Join(dangerKinds, ", "))
@@ -135,10 +139,14 @@ func (lib *Library) Command(text string) string {
 
 // A dangers is the phrases that tell of danger, by their first words.
 type dangers struct {
-	first  map[string][]tell // by a whole first word
-	stem   map[string][]tell // by the beginning of a first word
-	widths []int             // lengths of those beginnings, in bytes
+	first   map[string][]tell // by a whole first word
+	stem    map[string][]tell // by the beginning of a first word
+	widths  []int             // lengths of those beginnings, in bytes
+	between []string          // words that change nothing where they stand inside a phrase: "il m'a encore frappée"
 }
+
+// dangerBetween is the entry of words/danger.yaml with the words that may stand inside a phrase.
+const dangerBetween = "between"
 
 // A tell is a phrase that tells of a danger, or that makes it something else.
 type tell struct {
@@ -188,10 +196,11 @@ func (lib *Library) Danger(text string) string {
 	var found, cancelled []span
 	take := func(tells []tell, at int) {
 		for _, t := range tells {
-			if !t.begins(said[at:]) {
+			n := lib.dangers.match(t.words, said[at:])
+			if n == 0 {
 				continue
 			}
-			s := span{at, at + len(t.words), t.kind}
+			s := span{at, at + n, t.kind}
 			if t.unless {
 				cancelled = append(cancelled, s)
 			} else {
@@ -221,21 +230,26 @@ func (lib *Library) Danger(text string) string {
 	return dangerKinds[kind]
 }
 
-// begins reports whether the words begin with the phrase.
-func (t tell) begins(said []string) bool {
-	if len(t.words) > len(said) {
-		return false
-	}
-	for i, p := range t.words {
-		if stem, star := strings.CutSuffix(p, "*"); star {
-			if !strings.HasPrefix(said[i], stem) {
-				return false
-			}
-		} else if said[i] != p {
-			return false
+// match is how many words of what was said the phrase covers from its beginning, with those that may stand between its own,
+// or 0 if it does not begin there.
+func (d *dangers) match(phrase, said []string) int {
+	at := 0
+	for i, p := range phrase {
+		for i > 0 && at < len(said) && !fits(p, said[at]) && slices.Contains(d.between, said[at]) {
+			at++
 		}
+		if at == len(said) || !fits(p, said[at]) {
+			return 0
+		}
+		at++
 	}
-	return true
+	return at
+}
+
+// fits reports whether a word is that of a phrase, or begins as it does up to its star.
+func fits(phrase, word string) bool {
+	stem, star := strings.CutSuffix(phrase, "*")
+	return word == phrase || star && strings.HasPrefix(word, stem)
 }
 
 // appendWords appends the words of a folded text.

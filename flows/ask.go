@@ -20,8 +20,8 @@ func ask() Flow {
 			"answered": {Tell: tellAnswered, Read: []Read{Options{"ask.more", "ask.help", "useful.yes", "useful.no"}, Find{}}},
 			"more":     {Tell: tellMore, Read: []Read{Options{"ask.help", "useful.yes", "useful.no"}, Find{}}},
 			"choosing": {Tell: tellCandidates, Read: []Read{Options{"ask.none"}, Find{}}},
-			"none":     {Do: func(t *step) { t.asked(AskDeclined, "") }, Pass: Pass{[]string{"missed"}, func(*step) string { return "missed" }}},
-			"missed":   {Say: "ask.missed", Read: []Read{Wish{}, Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
+			"none":     {Do: func(t *step) { t.unanswered() }, Pass: Pass{[]string{"missed"}, func(*step) string { return "missed" }}},
+			"missed":   {Tell: tellMissed, Read: []Read{Wish{}, Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
 			"thanked":  {Say: "ask.thanks", Do: func(t *step) { t.asked(AskUseful, t.s.Slots["answer"]) }, Read: []Read{Options{"menu.ask", "menu.menu"}, Find{}}},
 			"useless":  {Say: "ask.useless", Do: func(t *step) { t.asked(AskUseless, t.s.Slots["answer"]) }, Read: []Read{Wish{}, Options{"menu.officer", "menu.ask", "menu.menu"}, Find{}}},
 			"wished":   {Say: "ask.wished", Do: func(t *step) { t.asked(AskWished, "") }, Read: []Read{Options{"menu.ask", "menu.officer", "menu.menu"}, Find{}}},
@@ -96,8 +96,24 @@ func (t *step) look(question string) string {
 		t.asked(AskOffered, "")
 		return "several"
 	}
-	t.asked(AskDeclined, "")
+	t.unanswered()
 	return "missed"
+}
+
+// unanswered records a question that found no answer, and brings it to the officer where a case is open.
+func (t *step) unanswered() {
+	t.asked(AskDeclined, "")
+	if t.open() {
+		t.out = append(t.out, Relay{})
+	}
+}
+
+func tellMissed(t *step) {
+	page := "ask.missed"
+	if t.open() {
+		page = "ask.passed"
+	}
+	t.say(page, nil, t.choices())
 }
 
 func findHeld(t *step) string {

@@ -259,6 +259,13 @@ func (t *step) attachment() {
 	if t.read(func(r Read) string { return r.hear(t) }) {
 		return
 	}
+	if t.in.Kind == Location && t.unasked() {
+		if t.open() {
+			t.relay()
+		}
+		t.press("menu.office")
+		return
+	}
 	if t.in.Kind.Kept() {
 		t.keep()
 	} else {
@@ -346,8 +353,18 @@ func (t *step) words() {
 		t.press(id)
 		return
 	}
+	if slices.Contains(t.s.Options, "ask.continue") { // going on, by any of its words
+		if _, ok := t.b.lib.Match(t.in.Text, []string{"back.continue"}); ok {
+			t.press("ask.continue")
+			return
+		}
+	}
 	if id, ok := t.menuWords(); ok {
 		t.press(id)
+		return
+	}
+	if t.unasked() && t.b.lib.IsPlace(t.in.Text) { // no question: where the bureau is
+		t.press("menu.office")
 		return
 	}
 	if t.read(func(r Read) string { return r.hear(t) }) {
@@ -364,6 +381,11 @@ func (t *step) words() {
 func inPassing(id, text string) bool {
 	n := len(strings.Fields(text))
 	return (id == "skip" || id == "menu.ask") && n > 3 || id == "menu.data" && n > 4
+}
+
+// unasked reports whether nothing is asked but what the person wants.
+func (t *step) unasked() bool {
+	return t.at("menu", "menu") || t.s.Flow == "ask" || t.s.Flow == "case"
 }
 
 // menuWords reads words that mean a choice of the menu, wherever the person is, unless the question takes free words.
@@ -480,10 +502,13 @@ func (t *step) digress(likely bool) bool {
 }
 
 // miss says that nothing was understood, says what would be, and asks again; from the second time the officer is
-// offered first.
+// offered first. Where a case is open, words that nothing understands are for its officer.
 func (t *step) miss() {
 	t.s.Misses = min(t.s.Misses+1, 9)
 	page := "miss"
+	if t.open() {
+		page = "handoff.noted"
+	}
 	for _, r := range t.reads() {
 		if f, ok := r.(Field); ok && t.b.lib.HasPage("miss."+f.Kind) {
 			page = "miss." + f.Kind
@@ -493,6 +518,9 @@ func (t *step) miss() {
 		if _, ok := r.(Place); ok {
 			page = "miss.commune"
 		}
+	}
+	if page == "handoff.noted" {
+		t.relay()
 	}
 	t.say(page, nil, nil)
 	t.repeat()
