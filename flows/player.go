@@ -49,17 +49,24 @@ func (p *Player) Play(line string) ([]Effect, error) {
 
 // input reads a line; nil without an error is a line that only lets time pass.
 func (p *Player) input(line string) (*Input, error) {
+	if what, ok := strings.CutPrefix(line, "* "); ok {
+		return p.event(what)
+	}
+	in, err := ReadLine(line, p.offered)
+	return &in, err
+}
+
+// ReadLine reads what a person does, written as for a Player, where those choices are offered.
+func ReadLine(line string, offered []content.Option) (Input, error) {
 	switch {
-	case strings.HasPrefix(line, "* "):
-		return p.event(line[2:])
 	case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
 		label := line[1 : len(line)-1]
-		for _, o := range p.offered {
+		for _, o := range offered {
 			if o.Label == label {
-				return &Input{Choice: o.ID}, nil
+				return Input{Choice: o.ID}, nil
 			}
 		}
-		return nil, fmt.Errorf("no choice %q among %v", label, p.offered)
+		return Input{}, fmt.Errorf("no choice %q among %v", label, offered)
 	case strings.HasPrefix(line, "("):
 		what, caption, ok := strings.Cut(line[1:], ")")
 		if !ok {
@@ -68,17 +75,17 @@ func (p *Player) input(line string) (*Input, error) {
 		word, rest, _ := strings.Cut(what, " ")
 		kinds := map[string]Kind{"vocal": Voice, "photo": Image, "vidéo": Video, "document": Document, "contact": Contact,
 			"autocollant": Sticker, "autre": Other, "position": Location}
-		in := &Input{Text: strings.TrimSpace(caption)}
+		in := Input{Text: strings.TrimSpace(caption)}
 		switch word {
 		case "bouton":
-			return &Input{Choice: rest}, nil
+			return Input{Choice: rest}, nil
 		case "modifié":
 			in.Edited = true
 			return in, nil
 		case "position":
 			in.Kind = Location
 			if _, err := fmt.Sscan(rest, &in.Lat, &in.Lon); err != nil {
-				return nil, fmt.Errorf("a position is two numbers: %w", err)
+				return Input{}, fmt.Errorf("a position is two numbers: %w", err)
 			}
 			return in, nil
 		}
@@ -87,7 +94,7 @@ func (p *Player) input(line string) (*Input, error) {
 			return in, nil
 		}
 	}
-	return &Input{Text: line}, nil
+	return Input{Text: line}, nil
 }
 
 func (p *Player) event(line string) (*Input, error) {

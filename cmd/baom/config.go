@@ -42,6 +42,7 @@ type config struct {
 	secret []byte
 	pause  time.Duration // of WHATSAPP_PAUSE
 	rate   int           // of WHATSAPP_PER_MINUTE
+	demo   bool          // serve -demo
 }
 
 const prefix = "BAOM_"
@@ -171,6 +172,19 @@ func (c *config) faults() []error {
 		fault("ADMIN_PASSWORD", "it takes at least 10 characters")
 	}
 	return faults
+}
+
+// demonstrate sets what a demonstration needs: a data folder of its own and no Redis that others use. A channel on which real
+// people write is an error.
+func (c *config) demonstrate() error {
+	if c.TelegramToken != "" || c.WhatsApp == "on" {
+		return fmt.Errorf("a demonstration is never together with real channels: leave %[1]sTELEGRAM_TOKEN empty and %[1]sWHATSAPP off", prefix)
+	}
+	c.demo, c.DataDir, c.AdminPassword = true, filepath.Join(c.DataDir, "demo"), ""
+	if c.DatabaseURL != "" {
+		c.RedisURL = "none"
+	}
+	return nil
 }
 
 // secretKey is the key that seals personal data: from the settings, or from DATA_DIR where it is made on first use.

@@ -107,6 +107,7 @@ type running struct {
 	store *storage.Store // another door to its record
 	env   []string       // its settings
 	log   *output
+	out   *output
 }
 
 // serve runs the program in this process on a database of its own, until the test ends.
@@ -118,6 +119,12 @@ func serve(t *testing.T, env ...string) *running {
 // serveOn is serve with a WhatsApp of its own.
 func serveOn(t *testing.T, wire *http.Client, env ...string) *running {
 	t.Helper()
+	return serveAs(t, wire, []string{"serve"}, env...)
+}
+
+// serveAs is serveOn with those words on the command line.
+func serveAs(t *testing.T, wire *http.Client, args []string, env ...string) *running {
+	t.Helper()
 	db, redis := storagetest.Env(t)
 	out, log := newOutput(), newOutput()
 	ctx, stop := context.WithCancel(context.Background())
@@ -125,7 +132,7 @@ func serveOn(t *testing.T, wire *http.Client, env ...string) *running {
 	env = append([]string{"BAOM_DATABASE_URL=" + db, "BAOM_REDIS_URL=" + redis, "BAOM_SECRET_KEY=" + fmt.Sprintf("%x", storagetest.Secret()),
 		"BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir()}, env...)
 	p := &program{env: env, stdin: strings.NewReader(""), stdout: out, stderr: log, wire: wire}
-	go func() { done <- p.run(ctx, []string{"serve"}) }()
+	go func() { done <- p.run(ctx, args) }()
 	t.Cleanup(func() {
 		stop()
 		select {
@@ -142,7 +149,7 @@ func serveOn(t *testing.T, wire *http.Client, env ...string) *running {
 			}
 		}
 	})
-	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`), env: env, log: log}
+	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`), env: env, log: log, out: out}
 	r.store = storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis})
 	for range 200 {
 		resp, err := http.Get(r.url + "/readyz")

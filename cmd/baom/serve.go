@@ -31,12 +31,18 @@ import (
 func (p *program) serve(ctx context.Context, args []string) (err error) {
 	f := p.flags("serve")
 	debug := f.Bool("debug", false, "log each turn")
+	demo := f.Bool("demo", false, "a demonstration office with invented cases, made anew at each start, on a database of its own")
 	if err := parse(f, args); err != nil {
 		return err
 	}
 	c, err := readConfig(p.env)
 	if err != nil {
 		return err
+	}
+	if *demo {
+		if err := c.demonstrate(); err != nil {
+			return err
+		}
 	}
 	level := slog.LevelInfo
 	if *debug {
@@ -65,8 +71,18 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 	}
 	// Stopping is not hurried by the signal that caused it.
 	defer func() { err = errors.Join(err, services.stop(context.WithoutCancel(ctx))) }()
+	if *demo {
+		if err := storage.Demonstrate(ctx, services.databaseURL); err != nil {
+			return fmt.Errorf("a demonstration takes a database of its own: %w", err)
+		}
+	}
 	if err := storage.Migrate(ctx, services.databaseURL); err != nil {
 		return err
+	}
+	if *demo {
+		if err := p.demonstrate(ctx, services.databaseURL, key, shelf, log); err != nil {
+			return err
+		}
 	}
 	store, err := storage.Open(ctx, storage.Options{DatabaseURL: services.databaseURL, RedisURL: services.redisURL,
 		Secret: key, Now: time.Now, Log: log})
@@ -74,6 +90,11 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer store.Close()
+	if marked, err := store.Demonstration(ctx); err != nil {
+		return err
+	} else if marked && !*demo {
+		return errors.New("the database holds a demonstration: nobody real is received in it; use another, or serve -demo")
+	}
 
 	server, err := newServer(c, key, shelf, store, log)
 	if err != nil {
@@ -179,11 +200,14 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	var err error
 	s.registry = newRegistry(store, shelf, c.BackupDir, log)
 	journal := newMeter(s.registry, time.Now, log).journal(store)
-	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now})
+	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now, Demo: c.demo})
 	if err != nil {
 		return nil, err
 	}
 	messengers := []bot.Messenger{s.chat}
+	if c.demo {
+		messengers = append(messengers, nowhere{bot.Telegram}, nowhere{bot.WhatsApp})
+	}
 	if c.TelegramToken != "" {
 		s.telegram, err = telegram.New(telegram.Config{Token: c.TelegramToken, APIURL: c.TelegramAPIURL, Secret: c.TelegramSecret,
 			Mode: c.TelegramMode, PublicURL: c.PublicURL, Log: log, Now: now,
@@ -195,7 +219,7 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *s
 	}
 	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Lib: shelf.Library, Now: now, Undo: undo}
 	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
-		PublicURL: c.PublicURL, Log: log, Now: now, Location: local})
+		PublicURL: c.PublicURL, Log: log, Now: now, Location: local, Demo: c.demo})
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	Location *time.Location // the offices' time zone
 
 	Phone *Phone // nil: without WhatsApp; set before the first request
+
+	Demo bool // every page says that nobody in it exists
 }
 
 // Content tells an administrator of the content in force, and reads it again.

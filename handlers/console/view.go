@@ -144,7 +144,8 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
 		"maxwords": func() int { return bot.MaxReply },
 		"foldable": less, "span": w.span, "mark": w.mark,
-		"inc": func(i int) int { return i + 1 },
+		"demo": func() bool { return c.Demo },
+		"inc":  func(i int) int { return i + 1 },
 	}
 }
 

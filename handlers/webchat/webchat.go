@@ -54,6 +54,8 @@ type Config struct {
 
 	// Exit is the address a person leaves to in haste: a page that says nothing about them. Empty is DefaultExit.
 	Exit string
+
+	Demo bool // the page says that it is a demonstration
 }
 
 // DefaultExit is a page that anybody could have open.
@@ -143,6 +145,7 @@ func (c *Chat) funcs(l content.Lang) template.FuncMap {
 		"page":  func(id string) string { return c.Lib().Page(id, l, nil) },
 		"html":  content.HTML,
 		"plain": content.Plain,
+		"demo":  func() bool { return c.Demo },
 		"tail":  func(id string) string { _, v, _ := strings.Cut(id, "."); return v },
 	}
 }
