@@ -207,7 +207,11 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 	for _, effect := range effects {
 		switch e := effect.(type) {
 		case flows.Say:
-			t.Send = append(t.Send, Message{Lang: session.Lang, Text: e.Text, Choices: e.Choices, Card: e.Card})
+			m := Message{Lang: session.Lang, Text: e.Text, Choices: e.Choices, Card: e.Card}
+			if e.Meeting != nil {
+				m.Media = calendar(e.Meeting, now)
+			}
+			t.Send = append(t.Send, m)
 		case flows.OpenCase:
 			c := change()
 			c.Open, c.Reference, c.Office, c.Answers = true, e.Reference, e.Office, e.Answers
@@ -224,6 +228,8 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 				c.Score = e.Score
 			}
 			c.Comment = e.Comment
+		case flows.Attend:
+			change().Attend = &e
 		case flows.Alert:
 			change().Urgent = e.Kind
 		case flows.Remind:

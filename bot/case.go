@@ -32,7 +32,8 @@ type Case struct {
 	Reachable bool // false when the person has blocked us or the last message failed for good
 	Erased    bool // the person had their data erased; only codes and dates are left
 	Labels    []int64
-	Newest    int64 // id of the newest line by the person or an officer; of a case that is read or changed alone
+	Newest    int64    // id of the newest line by the person or an officer; of a case that is read or changed alone
+	Meeting   *Meeting // the latest appointment, nil if there never was one; of a case that is read or changed alone
 }
 
 // The states of a case.

@@ -151,6 +151,8 @@ type CaseWork struct {
 	Pending  []Pending // replies of the case's officer that wait for their time
 	Flush    bool      // replies that wait only to be taken back go out now, before Messages
 	Spent    int64     // an officer whose draft in the case has become a reply
+	Cancel   []string  // prefixes of keys: entries so named that wait for their time are no longer wanted; before Entries
+	Meeting  *Meeting  // made or changed
 }
 
 // Who waits for whom in a case that is not closed.

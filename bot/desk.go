@@ -27,6 +27,7 @@ type Desk struct {
 	Questions Questions
 	Register  Register
 	Imports   Imports
+	Meetings  Meetings
 	Now       func() time.Time
 	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 	Undo      time.Duration           // for how long a reply can be taken back before it goes; 0: not at all

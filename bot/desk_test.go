@@ -38,7 +38,7 @@ func newOffice(t *testing.T) *office {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	o := &office{t: t, db: db, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Now: time.Now, Lib: func() *content.Library { return lib }}}
+	o := &office{t: t, db: db, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Now: time.Now, Lib: func() *content.Library { return lib }}}
 	officer := func(login, name, role, office string) *bot.Officer {
 		who := &bot.Officer{Login: login, Name: name, Hash: "x", Role: role, Office: office}
 		if err := store.SaveOfficer(t.Context(), who); err != nil {

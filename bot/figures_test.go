@@ -26,7 +26,7 @@ func TestFiguresAreSafe(t *testing.T) {
 	}
 	store := storagetest.New(t)
 	now := time.Date(2026, 12, 30, 12, 0, 0, 0, zone)
-	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Now: func() time.Time { return now }, Lib: func() *content.Library { return lib }}
+	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Meetings: store, Now: func() time.Time { return now }, Lib: func() *content.Library { return lib }}
 	admin := &bot.Officer{Login: "root", Name: "Administration", Hash: "x", Role: bot.RoleAdmin}
 	if err := store.SaveOfficer(t.Context(), admin); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestAppointSupervisors(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := storagetest.New(t)
-	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Now: time.Now, Lib: func() *content.Library { return lib }}
+	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Meetings: store, Now: time.Now, Lib: func() *content.Library { return lib }}
 	head := &bot.Officer{ID: 1, Role: bot.RoleHead, Office: "agadir"}
 	admin := &bot.Officer{ID: 2, Role: bot.RoleAdmin}
 	supervisor, network := &bot.Officer{ID: 3, Role: bot.RoleSupervisor, Office: "agadir"}, &bot.Officer{ID: 4, Role: bot.RoleNetwork}

@@ -23,7 +23,7 @@ func FuzzDryRun(f *testing.F) {
 		f.Fatal(err)
 	}
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, zone)
-	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Now: func() time.Time { return now }, Lib: func() *content.Library { return lib }}
+	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Meetings: store, Now: func() time.Time { return now }, Lib: func() *content.Library { return lib }}
 	headings := []string{"Date", "Âge", "Besoin", "Nationalité", "Téléphone", "Nom", "Clos le", "Commune"}
 	f.Add("12/03/2026", "1985", "A1", "Mali", "0612345678", "Traoré", "", "Agadir")
 	f.Add("46093", "31048", "carte de séjour", "SN", "612345678", "=1+1", "46094", "ailleurs")

@@ -34,7 +34,7 @@ type Peer struct {
 const Correction = ":e:"
 
 // An Entry is one line of a conversation's log, to be handled in order. Key makes filing it twice harmless: it is
-// unique within the conversation (tg:<update id>, wa:<message id>, web:<client id>, case:<id>:<n>, timer:…).
+// unique within the conversation (tg:<update id>, wa:<message id>, web:<client id>, case:<id>:<n>, timer:…, meeting:…).
 type Entry struct {
 	ID    int64 // given by the journal
 	Peer  Peer
@@ -120,6 +120,7 @@ type CaseChange struct {
 	Urgent    string            // kind of danger; marks the case
 	Relay     bool              // file the entry in the case
 	Withdraw  bool              // close it at the person's wish
+	Attend    *flows.Attend     // the answer to an appointment
 	Score     int               // survey, 1 to 5; belongs to the open case or the one closed last
 	Comment   string            // survey
 }

@@ -25,6 +25,7 @@ type Office struct {
 	Ramadan        map[string]string // the same in Ramadan, if different
 	Closed         []string          // days, such as 2026-11-18
 	HoursConfirmed bool              `yaml:"hours-confirmed"`
+	RemindHours    int               `yaml:"remind-hours"` // how long before an appointment the person is reminded, beside the day before; 0: not
 	BAOM           *bool             // false: the commune's BAOM does not receive people yet; else it does
 
 	week, fast [7]day // by time.Weekday
@@ -82,6 +83,9 @@ func (o *Office) parse(fault func(key, format string, args ...any)) {
 	week("ramadan", o.Ramadan, &o.fast)
 	if len(o.Hours) == 0 {
 		fault("hours", "has no hours")
+	}
+	if o.RemindHours < 0 || o.RemindHours > 12 {
+		fault("remind-hours", "remind-hours is from 0 to 12, not %d", o.RemindHours)
 	}
 	for _, d := range o.Closed {
 		if !isDay(d) {
@@ -246,6 +250,15 @@ func When(t, now time.Time, l Lang) string {
 		return dayName(t.Weekday(), l) + to + at
 	}
 	return dayName(t.Weekday(), l) + " " + t.Format("02/01") + to + at
+}
+
+// On tells a time so that it is still right when it is read days later: the day's name, the date and the hour.
+func On(t time.Time, l Lang) string {
+	to := map[Lang]string{Arabic: " على الساعة ", Darija: " على الساعة ", Tachelhit: " على الساعة ", English: " at ", Spanish: " a las "}[l]
+	if to == "" {
+		to = " à "
+	}
+	return dayName(t.Weekday(), l) + " " + t.Format("02/01") + to + clock(t.Hour()*60+t.Minute(), l)
 }
 
 // daysBetween counts the midnights between two times, each on its own clock.

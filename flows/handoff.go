@@ -198,6 +198,7 @@ func withdraw(t *step) {
 	if t.open() {
 		t.out = append(t.out, Withdraw{})
 		t.set("case.state", "closed")
+		t.loseMeeting()
 		t.say("handoff.withdrawn", nil, nil)
 	}
 	t.clearForm()

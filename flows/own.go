@@ -30,7 +30,17 @@ func tellCase(t *step) {
 	if t.open() {
 		choices = []content.Option{t.option("menu.officer", ""), t.option("handoff.cancel", ""), t.option("menu.menu", "")}
 	}
-	t.say(page, t.caseSlots(), choices)
+	if _, ok := t.comingMeeting(); !ok || !t.open() {
+		t.say(page, t.caseSlots(), choices)
+		return
+	}
+	about := "meeting.coming"
+	if t.s.Slots["meeting.answer"] == MeetingNo || t.s.Slots["meeting.answer"] == MeetingOther {
+		about = "meeting.refused"
+	} else if t.s.Slots["meeting.answer"] == "" {
+		choices = append(t.options(meetingAnswers), choices...)
+	}
+	t.tell(page, t.page(page, t.caseSlots())+"\n\n"+t.aboutMeeting(about), choices)
 }
 
 // ownData shows a person what is held about them, and erases it for good.

@@ -19,6 +19,7 @@ import (
 //	(bouton need.A1)        a button of long ago is pressed, by its id
 //	* Amina prend le dossier · * le dossier est remis · * le dossier passe à Hassan · * le dossier est fermé
 //	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
+//	* rendez-vous le 2026-11-26 10:00 · * rendez-vous déplacé au 2026-11-27 09:30 · * rendez-vous annulé · * rendez-vous proche
 type Player struct {
 	Book    *Book
 	Session Session
@@ -109,6 +110,8 @@ func (p *Player) event(line string) (*Input, error) {
 		}
 		p.Now = p.Now.AddDate(0, 0, n)
 		return nil, nil
+	case has("rendez-vous"):
+		return p.meeting(line)
 	case has("prend"):
 		return &Input{Event: EventClaimed, Slots: map[string]string{"officer": words[0]}}, nil
 	case has("remis"):
@@ -123,6 +126,33 @@ func (p *Player) event(line string) (*Input, error) {
 		return &Input{Event: EventReminder, Slots: map[string]string{"what": last}}, nil
 	}
 	return nil, fmt.Errorf("what happened? %q", line)
+}
+
+// meeting reads what happens to the appointment: there is one.
+func (p *Player) meeting(line string) (*Input, error) {
+	slots := map[string]string{"meeting": "1", "minutes": "30", "office": p.Session.Slots["case.office"], "reference": p.Session.Slots["case"],
+		"at": p.Session.Slots["meeting.at"], "how": MeetingProposed}
+	in := &Input{Event: EventMeeting, Slots: slots}
+	words := strings.Fields(line)
+	switch {
+	case strings.HasSuffix(line, "annulé"):
+		slots["how"] = MeetingOff
+		return in, nil
+	case strings.HasSuffix(line, "proche"):
+		in.Event = EventMeetingNear
+		return in, nil
+	case strings.Contains(line, "déplacé"):
+		slots["how"] = MeetingMoved
+	}
+	if len(words) < 3 {
+		return nil, fmt.Errorf("when is it? %q", line)
+	}
+	at, err := time.ParseInLocation("2006-01-02 15:04", strings.Join(words[len(words)-2:], " "), p.Now.Location())
+	if err != nil {
+		return nil, fmt.Errorf("when is it? %w", err)
+	}
+	slots["at"] = at.Format(time.RFC3339)
+	return in, nil
 }
 
 // Transcript writes effects as people read them: the bot's words with the choices in brackets after them, and what
@@ -144,6 +174,12 @@ func Transcript(effects []Effect) string {
 			if e.Audio != "" {
 				out.WriteString("\n# voix : " + e.Audio)
 			}
+			if m := e.Meeting; m != nil {
+				fmt.Fprintf(&out, "\n# agenda : %s, %s, %s", m.Reference, m.At.Format("2006-01-02 15:04"), m.Place)
+				if m.Off {
+					out.WriteString(", annulé")
+				}
+			}
 			if c := e.Card; c != nil {
 				fmt.Fprintf(&out, "\n# carte : %s", c.Name)
 				if c.Phone != "" {
@@ -163,6 +199,8 @@ func Transcript(effects []Effect) string {
 			fmt.Fprintf(&out, "# note %d, « %s »", e.Score, e.Comment)
 		case Remind:
 			fmt.Fprintf(&out, "# rappel %s dans %s", e.What, e.After)
+		case Attend:
+			fmt.Fprintf(&out, "# rendez-vous : %s", e.Answer)
 		case Alert:
 			fmt.Fprintf(&out, "# urgent : %s", e.Kind)
 		case Asked:

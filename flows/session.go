@@ -86,10 +86,15 @@ const (
 	EventClosed   = "closed"   // the case was closed; slots: outcome
 	EventReopened = "reopened" // the case was opened again
 	EventReminder = "reminder" // a Remind effect fell due; slots: what
+
+	// An officer proposed, moved or called off an appointment, or one is near; slots: meeting (its id), sequence, at (RFC
+	// 3339), minutes, office, reference, and how it changed.
+	EventMeeting     = "meeting"
+	EventMeetingNear = "meeting.near"
 )
 
 // An Effect is something that must happen because of a step. It is a sealed sum: Say, OpenCase, Relay, Withdraw,
-// Rate, Remind, Alert, Asked, Forget.
+// Rate, Remind, Attend, Alert, Asked, Forget.
 type Effect interface{ effect() }
 
 // Say is one message to the person, in their language: Markdown of the subset that content.Markdown reads, and the
@@ -100,6 +105,8 @@ type Say struct {
 	Choices []content.Option
 	Card    *Card  // what the channel may show beside the words, as its own kind of thing
 	Audio   string // id of the answer whose recording goes before the words, in the session's language
+
+	Meeting *Meeting // an appointment that goes with the words as a calendar's file
 }
 
 // A Card is a place or service as a telephone can keep it: a point on its map, a number it can call. The words it goes
@@ -143,6 +150,9 @@ type Remind struct {
 	After time.Duration
 }
 
+// Attend is what a person answers to an appointment: MeetingYes, MeetingNo or MeetingOther.
+type Attend struct{ Meeting, Answer string }
+
 // Alert marks the conversation's case as urgent, for a Kind of danger (violence, trafficking, arrest, suicide, child,
 // medical). Where no case is open, it comes with an OpenCase.
 type Alert struct{ Kind string }
@@ -179,6 +189,7 @@ func (Relay) effect()    {}
 func (Withdraw) effect() {}
 func (Rate) effect()     {}
 func (Remind) effect()   {}
+func (Attend) effect()   {}
 func (Alert) effect()    {}
 func (Asked) effect()    {}
 func (Forget) effect()   {}

@@ -67,8 +67,8 @@ func join(effects []Effect) []Effect {
 			out = append(out, e)
 			continue
 		}
-		if last >= 0 && say.Card == nil && say.Audio == "" {
-			if before := out[last].(Say); before.Choices == nil && before.Card == nil && before.Audio == "" && len(before.Text)+len(say.Text) <= maxJoined {
+		if last >= 0 && say.Card == nil && say.Audio == "" && say.Meeting == nil {
+			if before := out[last].(Say); before.Choices == nil && before.Card == nil && before.Audio == "" && before.Meeting == nil && len(before.Text)+len(say.Text) <= maxJoined {
 				say.Text, say.Page = before.Text+"\n\n"+say.Text, before.Page+" "+say.Page
 				out[last] = say
 				continue
@@ -95,10 +95,15 @@ func (t *step) event() {
 		t.set("case.state", "open")
 		if to := t.in.Slots["office"]; to != "" {
 			t.set("case.office", to)
+			t.loseMeeting()
 		}
 		t.set("to", t.in.Slots["to"])
 	case EventClosed:
 		t.set("case.state", "closed")
+		t.loseMeeting()
+	case EventMeeting, EventMeetingNear:
+		t.meeting()
+		return
 	case EventReminder:
 		if t.s.Flow != "survey" || t.s.State != "score" {
 			return
@@ -177,6 +182,10 @@ func (t *step) firstContact() {
 // press reads a button. One that the state does not offer any more is understood all the same where it can be, and
 // answered with a word where it cannot.
 func (t *step) press(id string) {
+	if slices.Contains(meetingAnswers, id) {
+		t.attend(after(id))
+		return
+	}
 	if t.at("handoff", "live") && id != "handoff.cancel" && !strings.HasPrefix(id, "menu.") && !strings.HasPrefix(id, "lang.") {
 		t.relay()
 		return
@@ -332,6 +341,9 @@ func (t *step) edited(first bool) {
 func (t *step) words() {
 	if t.at("handoff", "live") && !strings.HasPrefix(t.in.Text, "/") && t.b.lib.Command(t.in.Text) != "cancel" {
 		t.relay()
+		if id, ok := t.meetingWords(); ok {
+			t.press(id)
+		}
 		return
 	}
 	word := t.b.lib.Command(t.in.Text)

@@ -119,6 +119,9 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
 	lines, err := s.lines(ctx, k.aead, k.person, ofCase, id)
+	if err == nil {
+		k.Meeting, err = scanMeeting(s.pool.QueryRow(ctx, latestMeeting, id))
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
@@ -309,13 +312,18 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 	var newest int64
 	b.Queue(`select coalesce((select m.id from messages m where m.conversation = (select conversation from cases where id = $1) and m.case_id = $1 and (m.author = 'person' or m.author = 'officer' and m.officer is distinct from
 		(select officer from cases where id = $1)) order by m.id desc limit 1), 0)`, id).QueryRow(func(row pgx.Row) error { return row.Scan(&newest) })
+	var meeting *bot.Meeting
+	b.Queue(latestMeeting, id).QueryRow(func(row pgx.Row) (err error) {
+		meeting, err = scanMeeting(row)
+		return err
+	})
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
 	}
 	if held != k.conversation {
 		return nil, nil, errMoved
 	}
-	k.Newest = newest
+	k.Newest, k.Meeting = newest, meeting
 	before := k.Case
 	work, err := f(&k.Case)
 	if err != nil {
@@ -326,6 +334,9 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 		told.add(bot.TopicOffice(k.Office))
 	}
 	b = &pgx.Batch{}
+	if k.Office != before.Office || k.State == bot.StateClosed {
+		b.Queue(loseMeetings, id, s.now())
+	}
 	if err := s.queueChange(b, k, work, &told); err != nil {
 		return nil, nil, err
 	}
@@ -377,6 +388,13 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 			return err
 		}
 		told.add(bot.TopicOutbox(k.Channel))
+	}
+	if work.Meeting != nil {
+		queueMeeting(b, k.ID, work.Meeting)
+	}
+	for _, prefix := range work.Cancel {
+		b.Queue(`with i as (delete from inbox where conversation = $1 and key like $2 returning message)
+			delete from messages m using i where m.id = i.message`, k.conversation, likePrefix(prefix))
 	}
 	for _, e := range work.Entries {
 		if e.Input.At.IsZero() {

@@ -354,6 +354,9 @@ func (s *Store) forgetImported(ctx context.Context, reference string) error {
 		if _, err := tx.Exec(ctx, `update messages set body = null where case_id = $1 and conversation is null`, id); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `delete from meetings where case_id = $1`, id); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `delete from drafts where case_id = $1`, id); err != nil {
 			return err
 		}

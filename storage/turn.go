@@ -504,7 +504,7 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 		if id, err = s.openCase(ctx, db, h, c, answers, names, phones, now); err != nil {
 			return 0, err
 		}
-		if c.Urgent == "" && !c.Relay && !c.Withdraw && c.Score == 0 && c.Comment == "" {
+		if c.Urgent == "" && !c.Relay && !c.Withdraw && c.Score == 0 && c.Comment == "" && c.Attend == nil {
 			told.add(bot.TopicCase(id), bot.TopicOffice(c.Office))
 			return id, nil
 		}
@@ -594,8 +594,16 @@ func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c
 			return 0, err
 		}
 	}
+	if c.Attend != nil {
+		if err := s.attend(ctx, db, h, id, c.Attend); err != nil {
+			return 0, err
+		}
+	}
 	if !c.Withdraw {
 		return id, nil
+	}
+	if _, err := db.Exec(ctx, loseMeetings, id, now); err != nil {
+		return 0, err
 	}
 	var next int64
 	if err := db.QueryRow(ctx, `update conversations set open_case = `+newestOpen+` where id = $1 returning coalesce(open_case, 0)`, h.id).Scan(&next); err != nil {

@@ -47,6 +47,7 @@ type caseView struct {
 	Neighbours []neighbour
 	HolderAway bool
 	Away       map[int64]time.Time // colleagues who are away, until when
+	Meeting    meetingForm
 }
 
 // Tagged reports whether a label is on the case.
@@ -137,6 +138,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 	v.MayTake = k.State == bot.StateClaimed && !v.Mine && who.Leads(k.Office)
 	v.Lines = c.lines(lines, l)
 	v.Facts, v.Phone = c.facts(k, l)
+	v.Meeting = c.meetingForm(k)
 	if v.Directs {
 		if v.Peers, err = c.Desk.Colleagues(r.Context(), who, k.Office); err != nil {
 			return caseView{}, err

@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}, zone: zone, peers: map[int64]bot.Peer{}}
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}, zone: zone, peers: map[int64]bot.Peer{}}
 	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
@@ -383,6 +383,10 @@ func TestRights(t *testing.T) {
 		"POST /console/cases/{case}/lines/{line}/retry":                          {want: office(409)},
 		"GET /console/absences?office=agadir":                                    {want: office(200)},
 		"POST /console/absences":                                                 {form: url.Values{"officer": {"{karim}"}, "since": {"{today}"}, "until": {"{today}"}}, want: []int{0, 403, 403, 303, 303}},
+		"POST /console/cases/{case}/meeting":                                     {form: url.Values{"day": {"{tomorrow}"}, "time": {"10:00"}, "minutes": {"30"}, "sure": {"yes"}}, want: office(303)},
+		"POST /console/cases/{case}/meeting/off":                                 {want: office(409)},
+		"POST /console/cases/{case}/meetings/1/attended":                         {want: office(409)},
+		"GET /console/meetings?office=agadir":                                    {want: office(200)},
 		"POST /console/absences/{id}/share":                                      {want: []int{0, 403, 403, 303, 303}},
 	} {
 		switch {
@@ -430,7 +434,7 @@ func TestRights(t *testing.T) {
 			path = strings.NewReplacer("{view}", things[0], "{label}", things[1], "{canned}", things[2], "{pending}", things[3], "{import}", fmt.Sprint(held.ID), "{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
 			form := url.Values{}
 			for k, v := range tt.form {
-				form.Set(k, strings.NewReplacer("{who}", login, "{karim}", fmt.Sprint(w.officers["karim"].ID), "{today}", time.Now().Format(time.DateOnly)).Replace(v[0]))
+				form.Set(k, strings.NewReplacer("{who}", login, "{karim}", fmt.Sprint(w.officers["karim"].ID), "{today}", time.Now().Format(time.DateOnly), "{tomorrow}", time.Now().AddDate(0, 0, 1).Format(time.DateOnly)).Replace(v[0]))
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			var body io.Reader
@@ -740,6 +744,19 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.things(open)
+	meeting := time.Now().Add(24 * time.Hour)
+	for _, do := range []func() (*bot.Case, error){
+		func() (*bot.Case, error) { return w.desk.Meet(t.Context(), w.officers["latifa"], open, meeting, 45) },
+		func() (*bot.Case, error) {
+			return w.desk.Meet(t.Context(), w.officers["latifa"], open, meeting.Add(time.Hour), 45)
+		},
+		func() (*bot.Case, error) { return w.desk.CallOff(t.Context(), w.officers["latifa"], open) },
+		func() (*bot.Case, error) { return w.desk.Meet(t.Context(), w.officers["latifa"], open, meeting, 45) },
+	} {
+		if _, err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.desk.Undo = time.Hour
 	if _, err := w.desk.Send(t.Context(), w.officers["latifa"], open, bot.Reply{Text: "Je vous écoute."}); err != nil {
 		t.Fatal(err)
@@ -793,7 +810,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
 			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",
 			fmt.Sprintf("/console/cases/%d/sheet", open), fmt.Sprintf("/console/cases/%d/receipt", open), fmt.Sprintf("/console/cases/%d/receipt", closed),
-			"/console/?tab=all&waits=us&need=A1", "/console/?q=fatima", "/console/canned", "/console/absences", fmt.Sprint("/console/cases/", open, "/insert")} {
+			"/console/?tab=all&waits=us&need=A1", "/console/?q=fatima", "/console/canned", "/console/absences", "/console/meetings", "/console/meetings?day=" + meeting.In(w.zone).Format(time.DateOnly), fmt.Sprint("/console/cases/", open, "/insert")} {
 			check(path, head.page(path))
 		}
 		_, _, body := head.get("/console/cases/999999")

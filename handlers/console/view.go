@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,8 +102,8 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Office
 	return c.write(w, r, status, "layout", p)
 }
 
-// ownPages are the pages of the register, the figures and the imports: they have a style sheet of their own.
-var ownPages = []string{"register", "figures", "imports", "import"}
+// ownPages are the pages of the register, the figures, the imports and the appointments: they have a style sheet of their own.
+var ownPages = []string{"register", "figures", "imports", "import", "meetings", "meeting-sure"}
 
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
@@ -305,6 +306,17 @@ func (w wording) event(line bot.Line) (string, error) {
 			kind = line.Slots["urgent"]
 		}
 		slots = []any{"kind", w.label("console.danger." + kind)}
+	case "meeting":
+		id += "." + line.Slots["how"]
+		at, err := time.Parse(time.RFC3339, line.Slots["at"])
+		if err != nil {
+			return line.Event, nil
+		}
+		when, err := w.exact(at)
+		if err != nil {
+			return "", err
+		}
+		slots = append(slots, "when", when)
 	case "rated":
 		slots = []any{"score", line.Slots["score"]}
 	default:
@@ -325,6 +337,9 @@ type asset struct {
 	plain, zipped []byte
 }
 
+// spare is what a style sheet is as good without: its notes and the beginnings of its lines.
+var spare = regexp.MustCompile(`(?s)/\*.*?\*/\n?|(?m)^ +`)
+
 func readAssets() (map[string]asset, error) {
 	all := map[string]asset{}
 	err := fs.WalkDir(files, "static", func(name string, d fs.DirEntry, err error) error {
@@ -334,6 +349,9 @@ func readAssets() (map[string]asset, error) {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if path.Ext(name) == ".css" {
+			data = spare.ReplaceAll(data, nil)
 		}
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)

@@ -164,7 +164,7 @@ func (w *world) officer(reply string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	desk := &bot.Desk{Cases: w.store, Questions: w.store, Register: w.store, Imports: w.store, Now: time.Now, Lib: func() *content.Library { return w.lib }}
+	desk := &bot.Desk{Cases: w.store, Questions: w.store, Register: w.store, Imports: w.store, Meetings: w.store, Now: time.Now, Lib: func() *content.Library { return w.lib }}
 	list, err := desk.Queue(w.t.Context(), who, bot.Query{})
 	if err != nil || len(list) != 1 {
 		w.t.Fatalf("the queue: %v %v", list, err)
