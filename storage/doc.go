@@ -57,6 +57,12 @@
 // A claim locks to-do rows, up to 32 at once, and nothing else; what chooses among many rows skips those that are locked. So ids of
 // messages are in commit order per conversation, and there is no cycle.
 //
+// # Clocks
+//
+// What is due is due by this program's clock. Where that was ahead and is set right, or another process's is, what was due
+// at once lies in the future: it still holds back what comes after it, and is made due at the start of a process and where
+// a running one sees its clock go back (clock.go). Of what the inbox holds only timers may be due later for a reason.
+//
 // # Redis
 //
 // Redis holds a copy of each live session with its revision. A turn reads it first and believes it only if the revision

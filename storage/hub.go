@@ -22,6 +22,7 @@ const notifyChannel = "baom"
 type hub struct {
 	pool   *pgxpool.Pool
 	log    *slog.Logger
+	ctx    context.Context // ends with the hub
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
@@ -34,7 +35,7 @@ const tick = time.Second
 
 func newHub(pool *pgxpool.Pool, log *slog.Logger) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &hub{pool: pool, log: log, cancel: cancel, watchers: map[bot.Topic]map[chan struct{}]bool{}}
+	h := &hub{pool: pool, log: log, ctx: ctx, cancel: cancel, watchers: map[bot.Topic]map[chan struct{}]bool{}}
 	h.done.Go(func() { h.listen(ctx) })
 	h.done.Go(func() { h.tick(ctx) })
 	return h

@@ -118,8 +118,8 @@ const (
 		select id from conversations where id = any($1) order by id for no key update skip locked) l`
 	locked = `any (string_to_array(current_setting('baom.locked'), ',')::bigint[])`
 
-	// soon is how much later than now an entry may be due and still be one that waits: an event that was filed while the lock
-	// was waited for is older than what is asked under it, and clocks differ.
+	// soon is how much later than now a timer may be due and still be one that waits: what was filed while the lock was waited
+	// for is older than what is asked under it, and clocks differ. Everything else in the inbox waits, whenever it is due.
 	soon = `interval '1 minute'`
 
 	groupTurn = `with t as materialized (
@@ -129,7 +129,7 @@ const (
 		l as materialized (
 			select t.*, c.open_case, coalesce(t.keyboard, c.keyboard) as shown,
 			  not exists (select 1 from messages x where x.conversation = t.id and x.key = t.key) as fresh,
-			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $13 or w.attempts > 0)) as taken,
+			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $13 or w.attempts > 0 or not starts_with(w.key, 'timer:'))) as taken,
 			  exists (select 1 from outbox o where o.conversation = t.id and o.message <> all ($14::bigint[])) as behind
 			from t join c on c.id = t.id and c.peer_hash = t.hash),
 		m as (

@@ -44,7 +44,7 @@ func (s *Store) queuePending(b *pgx.Batch, aead tink.AEAD, person, conversation,
 func moving(chosen string) string {
 	return `
 		with p as (delete from pending where ` + chosen + ` returning *),
-		q as materialized (select nextval(pg_get_serial_sequence('messages', 'id')) as message, p.* from (select * from p order by due, id) p),
+		q as materialized (select nextval(pg_get_serial_sequence('messages', 'id')) as message, p.* from (select * from p order by case when timed then due end, id) p),
 		m as (insert into messages (id, conversation, case_id, author, officer, kind, body, status, at) overriding system value
 			select message, conversation, case_id, 'officer', officer, kind, body, 'waiting', $2::timestamptz from q),
 		o as (insert into outbox (message, conversation, channel, due)
@@ -57,7 +57,8 @@ func moving(chosen string) string {
 
 // Post implements bot.Journal. A reply goes only while its writer still holds the case and may work on it: one that was
 // chosen for a time may outlive both. A reply that does not go is an event of the transcript, for who has the case now,
-// and the person waits again if they did before. One to somebody who has withdrawn their case is dropped.
+// and the person waits again if they did before. One to somebody who has withdrawn their case is dropped. Replies that wait
+// only to be taken back go in the order in which they were written, whatever the clock has done meanwhile.
 func (s *Store) Post(ctx context.Context) error {
 	now := s.now()
 	var told news
@@ -84,7 +85,9 @@ func (s *Store) Post(ctx context.Context) error {
 		var writer bot.Officer
 		err = tx.QueryRow(ctx, `select p.id, k.id, k.office, k.channel, k.state = 'claimed' and k.officer = p.officer, o.role, o.office, o.disabled
 			from pending p join cases k on k.id = p.case_id join officers o on o.id = p.officer
-			where p.conversation = $1 and p.due <= $2 order by p.due, p.id limit 1`, conversation, now).
+			where p.id = (
+				select case when d.timed then d.id else (select min(id) from pending where conversation = $1 and not timed) end
+				from (select id, timed from pending where conversation = $1 and due <= $2 order by due, id limit 1) d)`, conversation, now).
 			Scan(&id, &caseID, &office, &channel, &held, &writer.Role, &writer.Office, &writer.Disabled)
 		if errors.Is(err, pgx.ErrNoRows) { // it was withdrawn
 			return nil

@@ -116,6 +116,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
 	s.hub = newHub(pool, o.Log)
+	s.hub.done.Go(func() { s.watchClock(s.hub.ctx) })
 	return s, nil
 }
 

@@ -162,10 +162,10 @@ func (s *Store) turns(ctx context.Context, conversation int64, step func(flows.S
 // The two statements of the turns' beginning travel together: the first leaves the conversations that it locked in a
 // setting of the transaction. The second asks for the entries again under the locks, because the snapshot that chose the
 // conversations may be older than the locks: without it a second worker could handle an entry twice. An entry that failed
-// and waits to be tried again holds back what came after it.
+// and waits to be tried again holds back what came after it; so does one that is due later only because the clock went back.
 const (
 	due = `i.due <= $1 and not exists (select 1 from inbox p
-				where p.conversation = i.conversation and p.message < i.message and p.attempts > 0 and p.due > $1)`
+				where p.conversation = i.conversation and p.message < i.message and p.due > $1 and (p.attempts > 0 or not starts_with(p.key, 'timer:')))`
 	lockOldest = `
 		with l as materialized (
 			select c.id from inbox i join conversations c on c.id = i.conversation

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -21,18 +22,42 @@ import (
 	"baom/storage/storagetest"
 )
 
-// wired is the program with the tests' WhatsApp, as a process of its own.
+// wired is the program with the tests' WhatsApp and their clock, as a process of its own.
 func wired() {
-	addr, root, _ := strings.Cut(os.Getenv("BAOM_TEST_WIRE"), " ")
-	wire, err := whatsapptest.Remote(addr, root)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	var wire *http.Client
+	if addr, root, ok := strings.Cut(os.Getenv("BAOM_TEST_WIRE"), " "); ok {
+		var err error
+		if wire, err = whatsapptest.Remote(addr, root); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	p := &program{env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, wire: wire}
+	if path := os.Getenv("BAOM_TEST_CLOCK"); path != "" {
+		p.clock = wrongClock(path)
+	}
 	os.Exit(p.run(ctx, os.Args[1:]))
+}
+
+// wrongClock is a clock that is wrong by what a file says, from moment to moment.
+func wrongClock(path string) func() time.Time {
+	var by atomic.Int64
+	look := func() {
+		if data, err := os.ReadFile(path); err == nil {
+			if d, err := time.ParseDuration(string(data)); err == nil {
+				by.Store(int64(d))
+			}
+		}
+	}
+	look()
+	go func() {
+		for range time.Tick(10 * time.Millisecond) {
+			look()
+		}
+	}()
+	return func() time.Time { return time.Now().Add(time.Duration(by.Load())) }
 }
 
 // processes makes a database and starts the program on it, as processes of their own.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 	_ "time/tzdata" // the offices' time zone, on machines without one
 )
 
@@ -30,7 +31,16 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	wire *http.Client // makes WhatsApp's connections; nil but in tests
+	wire  *http.Client     // makes WhatsApp's connections; nil but in tests
+	clock func() time.Time // nil but in tests: time.Now
+}
+
+// now is the time that the program goes by.
+func (p *program) now() time.Time {
+	if p.clock != nil {
+		return p.clock()
+	}
+	return time.Now()
 }
 
 // A command is one of baom's sub-commands. do returns errUsage, or an error wrapping it, where the call's words are

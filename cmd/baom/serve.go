@@ -85,7 +85,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		}
 	}
 	store, err := storage.Open(ctx, storage.Options{DatabaseURL: services.databaseURL, RedisURL: services.redisURL,
-		Secret: key, Now: time.Now, Log: log})
+		Secret: key, Now: p.now, Log: log})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return errors.New("the database holds a demonstration: nobody real is received in it; use another, or serve -demo")
 	}
 
-	server, err := newServer(c, key, shelf, store, log)
+	server, err := newServer(c, key, shelf, store, p.now, log)
 	if err != nil {
 		return err
 	}
@@ -193,10 +193,10 @@ type server struct {
 	ready    atomic.Bool
 }
 
-func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, log *slog.Logger) (*server, error) {
+func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, clock func() time.Time, log *slog.Logger) (*server, error) {
 	s := &server{log: log, shelf: shelf, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
 	local := zone()
-	now := func() time.Time { return time.Now().In(local) }
+	now := func() time.Time { return clock().In(local) }
 	var err error
 	s.registry = newRegistry(store, shelf, c.BackupDir, log)
 	journal := newMeter(s.registry, time.Now, log).journal(store)
