@@ -67,7 +67,7 @@ func fill(t *testing.T, store bot.Imports, who *bot.Officer, o content.Office, y
 			"profile": pick("rpt", "mdm", "ret", "ad"), "need": pick("A1", "D1", "E2", "C1", "G2", "I1"), "nationality": pick("SN", "ML", "CI", "GN", "CM", "NG", "GM", "BF", "SY"),
 			"gender": pick("f", "m", ""), "age": pick("25-34", "18-24", "35-49", "50-64", "0-17"), "commune": pick(o.ID, "other")}})
 	}
-	i := &bot.Import{Office: o.ID, Officer: who.ID, File: []byte("x")}
+	i := &bot.Import{Office: o.ID, Officer: who.ID, Sheet: bot.Sheet{Headings: []string{"x"}}}
 	if err := store.SaveImport(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,8 @@ const (
 	MaxImport        = 5 << 20 // bytes
 	MaxImportRows    = 5000
 	MaxImportColumns = 80
+
+	maxWord = 200 // characters of a cell, but for texts
 )
 
 // A Plan says how an office's own list is read. It is remembered for the office's next file.
@@ -52,7 +54,7 @@ type Import struct {
 	Name    string // the officer's display name
 	At      time.Time
 	Done    time.Time // zero while it is only looked at
-	File    []byte    // gone once it is done
+	Sheet   Sheet     // what was read of the file; gone once it is done
 	Cases   int       // how many it became
 }
 
@@ -136,7 +138,6 @@ type RowFate struct {
 // A DryRun is what would become of a file.
 type DryRun struct {
 	Import   *Import
-	Sheet    Sheet
 	Plan     Plan
 	Rows     []RowFate
 	Count    map[string]int            // by fate
@@ -202,15 +203,15 @@ func (p Plan) guess(lib *content.Library, office string, headings []string) Plan
 	return out
 }
 
-// BeginImport files an office's list to be looked at.
-func (d *Desk) BeginImport(ctx context.Context, who *Officer, office string, file []byte) (int64, error) {
+// BeginImport files what was read of an office's list, to be looked at: the file itself is not kept.
+func (d *Desk) BeginImport(ctx context.Context, who *Officer, office string, sheet Sheet) (int64, error) {
 	switch {
 	case !who.May(office) || d.Lib().Office(office) == nil:
 		return 0, fmt.Errorf("import: %w", ErrForbidden)
-	case len(file) == 0 || len(file) > MaxImport:
-		return 0, fmt.Errorf("import %d bytes: %w", len(file), ErrInvalid)
+	case len(sheet.Rows) == 0 || len(sheet.Rows) > MaxImportRows || len(sheet.Headings) > MaxImportColumns:
+		return 0, fmt.Errorf("import %d rows: %w", len(sheet.Rows), ErrInvalid)
 	}
-	i := &Import{Office: office, Officer: who.ID, File: file}
+	i := &Import{Office: office, Officer: who.ID, Sheet: sheet}
 	err := d.Imports.SaveImport(ctx, i)
 	return i.ID, err
 }
@@ -249,52 +250,113 @@ func (d *Desk) DropImport(ctx context.Context, who *Officer, id int64) error {
 	return d.Imports.DropImport(ctx, id)
 }
 
-// PlanImport remembers how an office's list is read. What names no column or no code is an ErrInvalid.
+// The bounds of what is remembered of an office's lists: how many headings, and how many words of a column.
+const (
+	maxPlanColumns = 400
+	maxPlanWords   = 2000
+)
+
+// PlanImport remembers how an office's list is read: its own headings as columns that can be taken over, its own words as
+// codes of those columns, or as the names of countries. Anything else is an ErrInvalid. Of earlier lists so much is
+// remembered as there is room for.
 func (d *Desk) PlanImport(ctx context.Context, who *Officer, id int64, p Plan) error {
 	i, err := d.OpenImport(ctx, who, id)
 	if err != nil {
 		return err
 	}
+	if !i.Done.IsZero() {
+		return fmt.Errorf("plan what is done: %w", ErrConflict)
+	}
 	lib := d.Lib()
 	columns := Importable(lib, i.Office)
-	for _, column := range p.Columns {
-		if column != "" && !slices.ContainsFunc(columns, func(c content.Column) bool { return c.ID == column }) {
+	importable := func(column string) bool {
+		return slices.ContainsFunc(columns, func(c content.Column) bool { return c.ID == column })
+	}
+	headings := map[string]bool{}
+	for _, h := range i.Sheet.Headings {
+		headings[content.Fold(h)] = true
+	}
+	for heading, column := range p.Columns {
+		if !headings[heading] || column != "" && !importable(column) {
 			return fmt.Errorf("read a heading as %q: %w", column, ErrInvalid)
 		}
 	}
+	said := map[string]bool{}
+	if len(p.Values) > 0 {
+		said = i.Sheet.words()
+	}
+	planned := Plan{Columns: maps.Clone(p.Columns), Values: map[string]map[string]string{}}
 	for column, values := range p.Values {
-		for _, code := range values {
-			if code != "" && !slices.Contains(Codes(lib, column), code) {
-				return fmt.Errorf("read words as %q: %w", code, ErrInvalid)
+		planned.Values[column] = map[string]string{}
+		for word, meant := range values {
+			code, ok := meaning(lib, column, meant)
+			if !ok || !importable(column) || !said[word] {
+				return fmt.Errorf("read words as a code of %q: %w", column, ErrInvalid)
 			}
+			planned.Values[column][word] = code
 		}
 	}
 	old, err := d.Imports.Plan(ctx, i.Office)
 	if err != nil {
 		return err
 	}
-	merged := Plan{Columns: map[string]string{}, Values: map[string]map[string]string{}}
-	maps.Copy(merged.Columns, old.Columns)
-	maps.Copy(merged.Columns, p.Columns)
-	for _, values := range []map[string]map[string]string{old.Values, p.Values} {
-		for column, words := range values {
-			if merged.Values[column] == nil {
-				merged.Values[column] = map[string]string{}
-			}
-			maps.Copy(merged.Values[column], words)
+	planned.Columns = together(planned.Columns, old.Columns, maxPlanColumns)
+	for column, words := range old.Values {
+		if importable(column) {
+			planned.Values[column] = together(planned.Values[column], words, maxPlanWords)
 		}
 	}
-	return d.Imports.SavePlan(ctx, i.Office, merged)
+	return d.Imports.SavePlan(ctx, i.Office, planned)
+}
+
+// words are the folded cells of a list, but for texts.
+func (s Sheet) words() map[string]bool {
+	all := map[string]bool{}
+	for _, row := range s.Rows {
+		for _, c := range row.Cells {
+			if c = clean(c); utf8.RuneCountInString(c) <= maxWord {
+				all[content.Fold(c)] = true
+			}
+		}
+	}
+	return all
+}
+
+// meaning is the code of a column that is meant: a code, "" for none, or of a country its name.
+func meaning(lib *content.Library, column, meant string) (code string, ok bool) {
+	if codes := Codes(lib, column); codes != nil && meant == "" || slices.Contains(codes, meant) {
+		return meant, true
+	}
+	if f, known := lib.Field(column); !known || f.Kind != "country" {
+		return "", false
+	}
+	if meant == "" || slices.Contains(content.CountryCodes(), meant) {
+		return meant, true
+	}
+	return content.Country(meant)
+}
+
+// together is what is new, and of what is old so much that there are no more than most.
+func together(fresh, old map[string]string, most int) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, fresh)
+	for _, k := range slices.Sorted(maps.Keys(old)) {
+		if _, known := all[k]; !known && len(all) < most {
+			all[k] = old[k]
+		}
+	}
+	return all
 }
 
 // DryRun says what would become of each row of a file, and changes nothing.
-func (d *Desk) DryRun(ctx context.Context, i *Import, sheet Sheet) (*DryRun, error) {
+func (d *Desk) DryRun(ctx context.Context, i *Import) (*DryRun, error) {
+	sheet := i.Sheet
 	old, err := d.Imports.Plan(ctx, i.Office)
 	if err != nil {
 		return nil, err
 	}
 	lib, now := d.Lib(), d.Now()
-	run := &DryRun{Import: i, Sheet: sheet, Plan: old.guess(lib, i.Office, sheet.Headings), Count: map[string]int{}, Unknown: map[string]map[string]int{}}
+	run := &DryRun{Import: i, Plan: old.guess(lib, i.Office, sheet.Headings), Count: map[string]int{}, Unknown: map[string]map[string]int{}}
 	columns := make([]string, len(sheet.Headings))
 	for n, h := range sheet.Headings {
 		columns[n] = run.Plan.Columns[content.Fold(h)]
@@ -484,7 +546,7 @@ func clean(s string) string {
 
 // take reads one cell into a case; why is the fault, if it cannot be read.
 func (r *rowReader) take(k *Earlier, column, value string) (why string) {
-	if utf8.RuneCountInString(value) > MaxReply || column != "words" && utf8.RuneCountInString(value) > 200 {
+	if utf8.RuneCountInString(value) > MaxReply || column != "words" && utf8.RuneCountInString(value) > maxWord {
 		return WhyLong
 	}
 	switch column {

@@ -20,7 +20,7 @@ const keepImport = 48 * time.Hour
 
 // SaveImport implements bot.Imports.
 func (s *Store) SaveImport(ctx context.Context, i *bot.Import) error {
-	file, err := seal(s.vault.office, "import", 0, i.File)
+	file, err := seal(s.vault.office, "import list", 0, i.Sheet)
 	if err != nil {
 		return fmt.Errorf("file an import: %w", err)
 	}
@@ -64,8 +64,8 @@ func (s *Store) Import(ctx context.Context, id int64) (*bot.Import, error) {
 	if err := s.pool.QueryRow(ctx, `select file from imports where id = $1`, id).Scan(&file); err != nil {
 		return nil, fmt.Errorf("read an import: %w", unlessGone(err))
 	}
-	if err := unseal(s.vault.office, "import", 0, file, &i.File); err != nil {
-		return nil, err
+	if err := unseal(s.vault.office, "import list", 0, file, &i.Sheet); err != nil {
+		return nil, fmt.Errorf("%w: a list that another version kept is to be handed in again: %w", bot.ErrInvalid, err)
 	}
 	return &i, nil
 }

@@ -28,7 +28,7 @@ func takeOver(t *testing.T, s *storage.Store, office string, list ...bot.Earlier
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &bot.Import{Office: office, Officer: who.ID, File: []byte("PK le fichier de Mariam Traoré")}
+	i := &bot.Import{Office: office, Officer: who.ID, Sheet: bot.Sheet{Headings: []string{"Nom"}, Rows: []bot.SheetRow{{Number: 2, Cells: []string{"Mariam Traoré"}}}}}
 	if err := s.SaveImport(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestImportedAreSealed(t *testing.T) {
 	if err := s.SavePlan(t.Context(), "agadir", bot.Plan{Values: map[string]map[string]string{"need": {"demande de traoré": "A1"}}}); err != nil {
 		t.Fatal(err)
 	}
-	draft := &bot.Import{Office: "agadir", Officer: 1, File: []byte("PK le fichier de Mariam Traoré")}
+	draft := &bot.Import{Office: "agadir", Officer: 1, Sheet: bot.Sheet{Headings: []string{"Nom"}, Rows: []bot.SheetRow{{Number: 2, Cells: []string{"Mariam Traoré"}}}}}
 	if err := s.SaveImport(t.Context(), draft); err != nil {
 		t.Fatal(err)
 	}

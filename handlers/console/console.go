@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -69,7 +68,7 @@ type Console struct {
 	assets    map[string]asset
 	limits    limits
 	streams   streams
-	reading   sync.Mutex // of workbooks, one at a time
+	reading   chan struct{} // of workbooks, one at a time
 	presence  presence
 	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
@@ -80,7 +79,7 @@ func New(cfg Config) (*Console, error) {
 		cfg.Log == nil || cfg.Now == nil || cfg.Location == nil {
 		return nil, errors.New("console: the configuration is incomplete")
 	}
-	c := &Console{Config: cfg, origin: http.NewCrossOriginProtection(), hashing: make(chan struct{}, 2)}
+	c := &Console{Config: cfg, origin: http.NewCrossOriginProtection(), hashing: make(chan struct{}, 2), reading: make(chan struct{}, 1)}
 	if cfg.PublicURL != "" {
 		u, err := url.Parse(cfg.PublicURL)
 		if err != nil || u.Host == "" {

@@ -299,7 +299,10 @@ func TestRights(t *testing.T) {
 	// What each gets: a status; 0 stands for a redirect to the log-in page, 303 for one onwards.
 	in := func(n int) []int { return []int{0, n, n, n, n} }
 	office := func(n int) []int { return []int{0, 403, n, n, n} }
-	list := listOf2026(t)
+	list, err := console.ReadSheet(listOf2026(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	held := "held" // the case is held by Amina
 	for route, tt := range map[string]struct {
 		form  url.Values
@@ -422,7 +425,7 @@ func TestRights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			held := &bot.Import{Office: "agadir", Officer: w.officers["karim"].ID, File: list}
+			held := &bot.Import{Office: "agadir", Officer: w.officers["karim"].ID, Sheet: list}
 			if err := w.store.SaveImport(t.Context(), held); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,11 @@ func (c *Console) addImport(w http.ResponseWriter, r *http.Request, who *bot.Off
 	if !who.May(office) {
 		return fmt.Errorf("import: %w", bot.ErrForbidden)
 	}
-	if _, err := c.sheetOf(data); err != nil {
+	sheet, err := c.sheetOf(r.Context(), data)
+	if err != nil {
+		if !errors.Is(err, bot.ErrInvalid) {
+			return err
+		}
 		wrong := "file"
 		switch {
 		case errors.Is(err, errNoRows):
@@ -94,7 +99,7 @@ func (c *Console) addImport(w http.ResponseWriter, r *http.Request, who *bot.Off
 		}
 		return c.showImports(w, r, who, http.StatusUnprocessableEntity, wrong)
 	}
-	id, err := c.Desk.BeginImport(r.Context(), who, office, data)
+	id, err := c.Desk.BeginImport(r.Context(), who, office, sheet)
 	if err != nil {
 		return err
 	}
@@ -102,10 +107,14 @@ func (c *Console) addImport(w http.ResponseWriter, r *http.Request, who *bot.Off
 	return nil
 }
 
-// sheetOf reads a workbook, one at a time: each may take much memory.
-func (c *Console) sheetOf(data []byte) (bot.Sheet, error) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
+// sheetOf reads a workbook, one at a time: each may take much memory. What was read is kept, so that each is read once.
+func (c *Console) sheetOf(ctx context.Context, data []byte) (bot.Sheet, error) {
+	select {
+	case c.reading <- struct{}{}:
+	case <-ctx.Done():
+		return bot.Sheet{}, ctx.Err()
+	}
+	defer func() { <-c.reading }()
 	return ReadSheet(data)
 }
 
@@ -172,11 +181,7 @@ func (c *Console) dryRun(r *http.Request, who *bot.Officer) (*bot.DryRun, error)
 	if !i.Done.IsZero() {
 		return &bot.DryRun{Import: i}, nil
 	}
-	sheet, err := c.sheetOf(i.File)
-	if err != nil {
-		return nil, err
-	}
-	return c.Desk.DryRun(r.Context(), i, sheet)
+	return c.Desk.DryRun(r.Context(), i)
 }
 
 func (c *Console) importPage(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
@@ -205,9 +210,9 @@ func (c *Console) fillImport(r *http.Request, v *importView) {
 		}
 		return v.Columns[i].Column.In(say.lang)
 	}
-	for n, h := range v.Sheet.Headings {
+	for n, h := range v.Import.Sheet.Headings {
 		m := mappingView{Key: content.Fold(h), Heading: h, Column: v.Plan.Columns[content.Fold(h)]}
-		for _, row := range v.Sheet.Rows {
+		for _, row := range v.Import.Sheet.Rows {
 			if m.Sample = v.stored(m.Column, row.Cells[n]); m.Sample != "" {
 				break
 			}
@@ -335,7 +340,7 @@ func (w wording) fate(row bot.RowFate, v *importView, l Ledger, name func(string
 // stored is a cell as people wrote it: a day that is stored as a number is shown as a day.
 func (v *importView) stored(column, text string) string {
 	if n, err := strconv.ParseFloat(text, 64); err == nil && (column == "opened" || column == "closed") {
-		if day, err := excelize.ExcelDateToTime(n, v.Sheet.Date1904); err == nil {
+		if day, err := excelize.ExcelDateToTime(n, v.Import.Sheet.Date1904); err == nil {
 			return plain(day)
 		}
 	}

@@ -1,12 +1,15 @@
 package console_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +136,9 @@ func TestImport(t *testing.T) {
 	if status, _, _ := b.post(at+"/plan", url.Values{"value:need:demande no 12": {"A4"}}); status != 303 {
 		t.Fatalf("explain: %d", status)
 	}
+	if status, _, _ := b.post(at+"/plan", url.Values{"value:nationality:malienne": {"ML"}}); status != 303 {
+		t.Errorf("a country that the page offers: %d", status)
+	}
 	if status, _, _ := b.post(at+"/plan", url.Values{"value:need:x": {"A99"}}); status != 422 {
 		t.Errorf("a code that is none: %d", status)
 	}
@@ -199,7 +205,7 @@ func TestImport(t *testing.T) {
 // TestTakeOverWholly: one row that cannot be stored, and nothing is.
 func TestTakeOverWholly(t *testing.T) {
 	w := newWorld(t)
-	i := &bot.Import{Office: "agadir", Officer: w.officers["amina"].ID, File: []byte("x")}
+	i := &bot.Import{Office: "agadir", Officer: w.officers["amina"].ID, Sheet: bot.Sheet{Headings: []string{"x"}}}
 	if err := w.store.SaveImport(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
@@ -215,13 +221,13 @@ func TestTakeOverWholly(t *testing.T) {
 	for k, err := range w.store.List(t.Context(), bot.Selection{}) {
 		t.Errorf("half was done: %+v %v", k, err)
 	}
-	if again, err := w.store.Import(t.Context(), i.ID); err != nil || !again.Done.IsZero() || string(again.File) != "x" {
+	if again, err := w.store.Import(t.Context(), i.ID); err != nil || !again.Done.IsZero() || again.Sheet.Headings == nil {
 		t.Errorf("the file is %+v, %v", again, err)
 	}
 	if err := w.store.TakeOver(t.Context(), i.ID, []bot.Earlier{good, good}, refer); err != nil {
 		t.Errorf("then it can be done: %v", err)
 	}
-	if again, err := w.store.Import(t.Context(), i.ID); err != nil || again.Done.IsZero() || again.File != nil || again.Cases != 2 {
+	if again, err := w.store.Import(t.Context(), i.ID); err != nil || again.Done.IsZero() || again.Sheet.Headings != nil || again.Cases != 2 {
 		t.Errorf("then the file is %+v, %v", again, err)
 	}
 }
@@ -253,4 +259,98 @@ func FuzzReadSheet(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestReadSheetBounds: a small file that unpacks to what no memory holds is refused before it is understood; a long list is
+// read.
+func TestReadSheetBounds(t *testing.T) {
+	plain := listOf2026(t)
+	with := func(name string, content func(old []byte) []byte) []byte {
+		in, err := zip.NewReader(bytes.NewReader(plain), int64(len(plain)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		z := zip.NewWriter(&out)
+		add := func(name string, data []byte) {
+			part, err := z.Create(name)
+			if err == nil {
+				_, err = part.Write(data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := false
+		for _, e := range in.File {
+			r, err := e.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Name == name {
+				data, found = content(data), true
+			}
+			add(e.Name, data)
+		}
+		if !found {
+			for n := range 300 {
+				add(fmt.Sprintf("%s%d.xml", name, n), content(nil))
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	of := func(open, piece string, n int, end string) func([]byte) []byte {
+		return func([]byte) []byte { return []byte(open + strings.Repeat(piece, n) + end) }
+	}
+	const ns = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
+	sheet := "xl/worksheets/sheet1.xml"
+	var texts bytes.Buffer // one long text, that every cell names
+	for row := range 2000 {
+		fmt.Fprintf(&texts, `<row r="%d">`, row+1)
+		for column := range 10 {
+			fmt.Fprintf(&texts, `<c r="%c%d" t="inlineStr"><is><t>%s</t></is></c>`, 'A'+column, row+1, strings.Repeat("mot ", 100))
+		}
+		texts.WriteString(`</row>`)
+	}
+	for what, data := range map[string][]byte{
+		"millions of texts":      with("xl/sharedStrings.xml", of(`<sst `+ns+`>`, "<si/>", 3_000_000, `</sst>`)),
+		"half a million of them": with("xl/sharedStrings.xml", of(`<sst `+ns+`>`, "<si/>", 500_000, `</sst>`)),
+		"millions of cells":      with(sheet, of(`<worksheet `+ns+`><sheetData><row r="1">`, "<c/>", 1_500_000, `</row></sheetData></worksheet>`)),
+		"a part too big":         with("xl/theme/theme1.xml", of("<theme>", " ", 9<<20, "</theme>")),
+		"parts too big together": with("xl/media/m", of("", " ", 1<<20, "")),
+		"parts too many":         with("xl/media/m", of("", " ", 1, "")),
+		"words too many":         with(sheet, of(`<worksheet `+ns+`><sheetData>`, texts.String(), 1, `</sheetData></worksheet>`)),
+	} {
+		if len(data) > bot.MaxImport {
+			t.Fatalf("%s: %d bytes are not taken anyway", what, len(data))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := console.ReadSheet(data)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, bot.ErrInvalid) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 64 {
+			t.Errorf("%s: refused after %d MB", what, took)
+		}
+	}
+	var rows [][]any
+	for n := range bot.MaxImportRows {
+		row := []any{n, time.Date(2026, 1, 1+n%300, 0, 0, 0, 0, time.UTC), fmt.Sprint("Nom", n), "F", "Malienne", "migrant", "A1", 612000000 + n, "informé", "Amina"}
+		for extra := range 20 {
+			row = append(row, (n+extra)%700)
+		}
+		rows = append(rows, row)
+	}
+	if list, err := console.ReadSheet(earlier(t, rows...)); err != nil || len(list.Rows) != bot.MaxImportRows {
+		t.Errorf("a long list: %d rows, %v", len(list.Rows), err)
+	}
 }

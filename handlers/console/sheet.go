@@ -1,9 +1,11 @@
 package console
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,11 +23,16 @@ var (
 	errTooLong = errors.New("too many rows or columns")
 )
 
-// The bounds of a workbook before it is understood.
+// The bounds of a workbook before it is understood. A list of the most rows with thirty columns keeps within them.
 const (
-	maxUnzipped  = 64 << 20
-	headingsIn   = 15  // the headings are among the first so many rows
-	emptyRows    = 500 // a list ends after so many empty rows
+	maxParts     = 200
+	maxPart      = 8 << 20   // bytes of one part, unpacked
+	maxUnzipped  = 16 << 20  // of all
+	maxTags      = 400_000   // in the parts that are held in memory as a whole
+	maxCells     = 1_000_000 // tags of the sheets, which are read row by row
+	maxText      = 8 << 20   // bytes of all cells together: a text may be named by many
+	headingsIn   = 15        // the headings are among the first so many rows
+	emptyRows    = 500       // a list ends after so many empty rows
 	maxCellRunes = bot.MaxReply + 1
 )
 
@@ -41,6 +48,9 @@ func ReadSheet(data []byte) (sheet bot.Sheet, err error) {
 	if !bytes.HasPrefix(data, []byte("PK")) {
 		return sheet, fmt.Errorf("%w: %w", errNoSheet, bot.ErrInvalid)
 	}
+	if err := bounded(data); err != nil {
+		return sheet, fmt.Errorf("%w: %w", err, bot.ErrInvalid)
+	}
 	f, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{UnzipSizeLimit: maxUnzipped, UnzipXMLSizeLimit: maxUnzipped, RawCellValue: true})
 	if err != nil {
 		return sheet, fmt.Errorf("%w: %w: %w", errNoSheet, bot.ErrInvalid, err)
@@ -50,8 +60,9 @@ func ReadSheet(data []byte) (sheet bot.Sheet, err error) {
 		sheet.Date1904 = *p.Date1904
 	}
 	err = errNoRows
+	room := maxText
 	for _, name := range f.GetSheetList() {
-		rows, numbers, readErr := readRows(f, name)
+		rows, numbers, readErr := readRows(f, name, &room)
 		if readErr != nil {
 			return bot.Sheet{}, fmt.Errorf("%w: %w", readErr, bot.ErrInvalid)
 		}
@@ -62,8 +73,52 @@ func ReadSheet(data []byte) (sheet bot.Sheet, err error) {
 	return bot.Sheet{}, fmt.Errorf("%w: %w", errNoRows, bot.ErrInvalid)
 }
 
-// readRows are the rows of a sheet that are not empty, with their numbers.
-func readRows(f *excelize.File, name string) (rows [][]string, numbers []int, err error) {
+// bounded reads through a workbook's parts as the library would, and is an error where they are more than a list can be:
+// a small file can unpack to what no memory holds.
+func bounded(data []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoSheet, err)
+	}
+	if len(z.File) > maxParts {
+		return errTooLong
+	}
+	all, tags, cells := int64(0), 0, 0
+	buf := make([]byte, 64<<10)
+	for _, part := range z.File {
+		r, err := part.Open()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errNoSheet, err)
+		}
+		count := &tags
+		if strings.Contains(strings.ToLower(part.Name), "worksheets/") {
+			count = &cells
+		}
+		size := int64(0)
+		for {
+			n, err := r.Read(buf)
+			size += int64(n)
+			*count += bytes.Count(buf[:n], []byte("<"))
+			if size > maxPart || all+size > maxUnzipped || tags > maxTags || cells > maxCells {
+				return errors.Join(errTooLong, r.Close())
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %w", errNoSheet, errors.Join(err, r.Close()))
+			}
+		}
+		all += size
+		if err := r.Close(); err != nil {
+			return fmt.Errorf("%w: %w", errNoSheet, err)
+		}
+	}
+	return nil
+}
+
+// readRows are the rows of a sheet that are not empty, with their numbers. Their texts take of the room that there is.
+func readRows(f *excelize.File, name string, room *int) (rows [][]string, numbers []int, err error) {
 	it, err := f.Rows(name)
 	if err != nil {
 		return nil, nil, nil // a chart, or a sheet that is not there
@@ -83,6 +138,9 @@ func readRows(f *excelize.File, name string) (rows [][]string, numbers []int, er
 				c = string([]rune(c)[:maxCellRunes])
 			}
 			cells[i] = strings.ToValidUTF8(c, "")
+			if *room -= len(cells[i]); *room < 0 {
+				return nil, nil, errTooLong
+			}
 		}
 		if last == 0 {
 			empty++
