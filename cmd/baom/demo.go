@@ -180,11 +180,19 @@ func (d *demo) takeOver(ctx context.Context) error {
 		return err
 	}
 	latifa := d.officers["latifa"]
-	id, err := d.desk.BeginImport(ctx, latifa, "agadir", file.Bytes())
+	sheet, err := console.ReadSheet(file.Bytes())
 	if err != nil {
 		return err
 	}
-	run, err := d.dryRun(ctx, latifa, id)
+	id, err := d.desk.BeginImport(ctx, latifa, "agadir", sheet)
+	if err != nil {
+		return err
+	}
+	i, err := d.desk.OpenImport(ctx, latifa, id)
+	if err != nil {
+		return err
+	}
+	run, err := d.desk.DryRun(ctx, i)
 	if err != nil {
 		return err
 	}
@@ -193,18 +201,6 @@ func (d *demo) takeOver(ctx context.Context) error {
 	}
 	_, err = d.desk.TakeOver(ctx, latifa, run, run.Digest, nil, false)
 	return err
-}
-
-func (d *demo) dryRun(ctx context.Context, who *bot.Officer, id int64) (*bot.DryRun, error) {
-	i, err := d.desk.OpenImport(ctx, who, id)
-	if err != nil {
-		return nil, err
-	}
-	sheet, err := console.ReadSheet(i.File)
-	if err != nil {
-		return nil, err
-	}
-	return d.desk.DryRun(ctx, i, sheet)
 }
 
 // A scene is one line of a conversation, and when it happens.
