@@ -36,12 +36,15 @@ type config struct {
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
 	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
 	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
+	TracesURL      string `env:"TRACES_URL" help:"an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; empty: no traces"`
+	TracesShare    string `env:"TRACES_SHARE" envDefault:"1" help:"which share of the messages is traced, from 0 to 1"`
 	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 
 	secret []byte
 	pause  time.Duration // of WHATSAPP_PAUSE
 	rate   int           // of WHATSAPP_PER_MINUTE
+	share  float64       // of TRACES_SHARE
 	demo   bool          // serve -demo
 }
 
@@ -152,6 +155,15 @@ func (c *config) faults() []error {
 	}
 	if c.rate, err = strconv.Atoi(c.WhatsAppRate); err != nil || c.rate < 1 || c.rate > 60000 {
 		fault("WHATSAPP_PER_MINUTE", "%q is not a number from 1 to 60000; a telephone number that sends like a machine is banned", c.WhatsAppRate)
+	}
+	if c.share, err = strconv.ParseFloat(c.TracesShare, 64); err != nil || !(c.share >= 0 && c.share <= 1) {
+		fault("TRACES_SHARE", "%q is not a number from 0 to 1, such as 0.1", c.TracesShare)
+	}
+	if c.TracesURL != "" {
+		if u, err := url.Parse(c.TracesURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
+			fault("TRACES_URL", "%q is not an address such as http://127.0.0.1:4318", c.TracesURL)
+		}
+		c.TracesURL = strings.TrimRight(c.TracesURL, "/")
 	}
 	if c.TelegramMode == "webhook" && c.TelegramToken != "" && c.TelegramSecret == "" {
 		fault("TELEGRAM_SECRET", "webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")

@@ -96,7 +96,16 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		return errors.New("the database holds a demonstration: nobody real is received in it; use another, or serve -demo")
 	}
 
-	server, err := newServer(c, key, shelf, store, p.now, log)
+	var journal bot.Journal = store
+	if c.TracesURL != "" {
+		traces, err := newTracer(ctx, c.TracesURL, c.share, log)
+		if err != nil {
+			return err
+		}
+		defer traces.stop(context.WithoutCancel(ctx))
+		journal = &traced{store, traces}
+	}
+	server, err := newServer(c, key, shelf, store, journal, p.now, log)
 	if err != nil {
 		return err
 	}
@@ -193,13 +202,13 @@ type server struct {
 	ready    atomic.Bool
 }
 
-func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, clock func() time.Time, log *slog.Logger) (*server, error) {
+func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, journal bot.Journal, clock func() time.Time, log *slog.Logger) (*server, error) {
 	s := &server{log: log, shelf: shelf, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
 	local := zone()
 	now := func() time.Time { return clock().In(local) }
 	var err error
 	s.registry = newRegistry(store, shelf, c.BackupDir, log)
-	journal := newMeter(s.registry, time.Now, log).journal(store)
+	journal = newMeter(s.registry, time.Now, log).journal(journal)
 	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now, Demo: c.demo})
 	if err != nil {
 		return nil, err
