@@ -52,6 +52,11 @@ func (b *Bot) Run(ctx context.Context) error {
 			})
 		})
 	}
+	for _, m := range b.Messengers {
+		if f, ok := m.(Forgetter); ok {
+			b.work(ctx, group, 1, TopicErase, func(ctx context.Context) error { return b.Journal.Erase(ctx, m.Channel(), f.Forget) })
+		}
+	}
 	b.work(ctx, group, 1, TopicTimed, b.Journal.Post)
 	b.work(ctx, group, cmpOr(b.Turners, 8), TopicInbox, func(ctx context.Context) error {
 		return b.Journal.Turn(ctx, b.Take)

@@ -55,6 +55,14 @@ type Messenger interface {
 	Open(ctx context.Context, m Media) (io.ReadCloser, error)
 }
 
+// A Forgetter is a Messenger that keeps something of people's beside the record, as its network's encryption needs it: see
+// Channel.Remembers.
+type Forgetter interface {
+	// Forget erases everything that the channel keeps of a peer, under every name by which it knows them, here and in
+	// memory. Calling it again is harmless; so is a message that arrives meanwhile: it is read, later.
+	Forget(ctx context.Context, p Peer) error
+}
+
 // A Deliver sends messages that are already claimed, one after the other, and marks the outcome of each: what
 // Journal.Deliver does, but for the claim.
 type Deliver func(ctx context.Context, send func(context.Context, Message) (id string, err error)) error
@@ -104,8 +112,14 @@ type Journal interface {
 	// was lost, so that a watcher that looks again at each token misses nothing. It ends with ctx.
 	Watch(ctx context.Context, topics ...Topic) <-chan struct{}
 
-	// Forget erases what is held about a person, at once: the data key is destroyed.
+	// Forget erases what is held about a person, at once: the data key is destroyed. What their channel keeps beside the
+	// record follows, by Erase.
 	Forget(ctx context.Context, p Peer) error
+
+	// Erase takes the oldest peer of a channel who was forgotten and to whom nothing is to be sent any more, and calls
+	// forget; it does so again a day later, for what the network has said of them since. Who has written again is left
+	// alone. ErrIdle: nobody is due.
+	Erase(ctx context.Context, c Channel, forget func(context.Context, Peer) error) error
 }
 
 // Cases is the record of case files and of the officers who work on them.

@@ -22,6 +22,9 @@ const (
 	Imported Channel = "import"
 )
 
+// Remembers reports whether the channel keeps something of people's beside the record: then its Messenger is a Forgetter.
+func (c Channel) Remembers() bool { return c == WhatsApp }
+
 // A Peer is one person, or one phone, on one channel: the unit of order. ID is the network's own identifier (a chat
 // id, a phone number or LID, a random cookie) and personal data: it is sealed at rest and never logged.
 type Peer struct {
@@ -183,6 +186,7 @@ const (
 	TopicInbox Topic = "inbox" // entries to be handled
 	TopicMedia Topic = "media" // files to be fetched
 	TopicTimed Topic = "timed" // replies whose time may have come
+	TopicErase Topic = "erase" // people whom their channel has yet to forget
 )
 
 // TopicOutbox is news for the senders of a channel.

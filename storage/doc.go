@@ -10,11 +10,13 @@
 //	C  Deliver  claim (due moves a lease ahead) · send, outside any transaction · mark
 //	D  Fetch    claim · fetch, outside any transaction · store
 //	E  Change   the case, events in its transcript, entries in the inbox, messages in the outbox
+//	F  Erase    claim · the channel forgets, outside any transaction · mark: what a channel keeps beside the record of who
+//	            was forgotten in B, by Forget or by Purge
 //
 // What a crash leaves: before A commits, nothing, and the network sends it again; between A and B, an inbox row; in B, as
 // before B; between B and Redis, a copy that is one revision behind and not believed; between C's claim and its mark, a
 // message that falls due again when the lease is over. It then goes out a second time, with the same id: a repeat is
-// chosen over a loss.
+// chosen over a loss. Between F's claim and its mark, an erasure that falls due again, which does no harm.
 //
 // # Groups
 //
@@ -51,7 +53,7 @@
 //     person changes; several by id, or skipping those that are locked. Where the conversation of a case is locked, the
 //     case may have moved meanwhile: it is looked at again under the lock (lockCase)
 //  2. its cases          by id
-//  3. the to-do rows: inbox, outbox, media_wanted
+//  3. the to-do rows: inbox, outbox, media_wanted, erasures
 //  4. media, messages, people
 //
 // A claim locks to-do rows, up to 32 at once, and nothing else; what chooses among many rows skips those that are locked. So ids of

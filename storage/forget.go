@@ -58,6 +58,9 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	for _, k := range cases {
 		told.add(bot.TopicCase(k.ID), bot.TopicOffice(k.Office))
 	}
+	if err := s.queueErase(ctx, db, b, conversation, now, told); err != nil {
+		return err
+	}
 	b.Queue(`delete from aliases where conversation = $1`, conversation)
 	b.Queue(`update questions set back = null, asker = null where asker = $1`, s.vault.asker(conversation))
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
@@ -77,6 +80,86 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, conversation)
 	b.Queue(`update people set wrapped = null, erased_at = $2 where id = $1 and wrapped is not null`, person, now)
 	told.queue(b)
+	return nil
+}
+
+// queueErase notes that the channel of a conversation has yet to forget its peer, where it keeps anything of people's. The
+// conversation's lock is held.
+func (s *Store) queueErase(ctx context.Context, db querier, b *pgx.Batch, conversation int64, now time.Time, told *news) error {
+	var channel bot.Channel
+	var person int64
+	var peer, wrapped, id []byte
+	err := db.QueryRow(ctx, `select c.channel, c.person, c.peer, p.wrapped from conversations c join people p on p.id = c.person where c.id = $1`, conversation).
+		Scan(&channel, &person, &peer, &wrapped)
+	if err != nil || !channel.Remembers() || wrapped == nil || len(peer) == 0 {
+		return err
+	}
+	aead, err := s.vault.open(person, wrapped)
+	if err != nil {
+		return err
+	}
+	if err := unseal(aead, "peer", person, peer, &id); err != nil {
+		return err
+	}
+	sealed, err := seal(s.vault.office, "erasure", conversation, id)
+	if err != nil {
+		return err
+	}
+	b.Queue(`insert into erasures (conversation, channel, peer, due) values ($1, $2, $3, $4)`, conversation, channel, sealed, now)
+	told.add(bot.TopicErase)
+	return nil
+}
+
+// echo is after how long a channel forgets somebody once more: receipts and news of their devices come late, and whatsmeow
+// notes whose they are.
+const echo = 24 * time.Hour
+
+// Erase implements bot.Journal: claim · forget, outside any transaction · mark, like a message. A crash in between leaves
+// what falls due again when the lease is over.
+func (s *Store) Erase(ctx context.Context, c bot.Channel, forget func(context.Context, bot.Peer) error) error {
+	now := s.now()
+	var id, conversation int64
+	var attempts int
+	var sealed, peer []byte
+	var again bool
+	err := s.pool.QueryRow(ctx, `
+		with h as (
+			select id from erasures e where channel = $1 and due <= $2 and not exists (select 1 from outbox o where o.conversation = e.conversation)
+			order by due, id limit 1 for update skip locked)
+		update erasures e set due = $3, attempts = attempts + 1 from h where e.id = h.id
+		returning e.id, e.conversation, e.peer, e.attempts, e.again`, c, now, now.Add(lease)).Scan(&id, &conversation, &sealed, &attempts, &again)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return bot.ErrIdle
+	}
+	if err != nil {
+		return fmt.Errorf("claim an erasure: %w", err)
+	}
+	if err := unseal(s.vault.office, "erasure", conversation, sealed, &peer); err != nil {
+		return err
+	}
+	p := bot.Peer{Channel: c, ID: string(peer)}
+	switch _, err := s.existing(ctx, p); {
+	case err == nil: // they have written again
+		again = true
+	case !errors.Is(err, bot.ErrNotFound):
+		return fmt.Errorf("look for who was forgotten: %w", err)
+	default:
+		erasing, cancel := context.WithTimeout(ctx, lease*3/4)
+		err := forget(erasing, p)
+		cancel()
+		if err != nil {
+			_, dbErr := s.pool.Exec(context.WithoutCancel(ctx), `update erasures set due = $2 where id = $1`, id, later(s.now(), attempts, id))
+			return errors.Join(fmt.Errorf("a channel has not forgotten somebody: %w", err), dbErr)
+		}
+	}
+	if again {
+		_, err = s.pool.Exec(ctx, `delete from erasures where id = $1`, id)
+	} else {
+		_, err = s.pool.Exec(ctx, `update erasures set due = $2, attempts = 0, again = true where id = $1`, id, s.now().Add(echo))
+	}
+	if err != nil {
+		return fmt.Errorf("mark an erasure: %w", err)
+	}
 	return nil
 }
 

@@ -104,7 +104,7 @@ func (h *hub) pokeAll(pass func(bot.Topic) bool) {
 
 // todo reports whether a topic is a to-do list.
 func todo(t bot.Topic) bool {
-	return t == bot.TopicInbox || t == bot.TopicMedia || t == bot.TopicTimed || len(t) > 7 && t[:7] == "outbox:"
+	return t == bot.TopicInbox || t == bot.TopicMedia || t == bot.TopicTimed || t == bot.TopicErase || len(t) > 7 && t[:7] == "outbox:"
 }
 
 func (h *hub) tick(ctx context.Context) {

@@ -107,7 +107,7 @@ func (l *live) getAll(group []*liveGet) {
 	}
 	for i, g := range group {
 		if i < len(values) {
-			if data, _ := values[i].(string); len(data) >= 8 {
+			if data, _ := values[i].(string); len(data) > 8 {
 				g.rev, g.sealed = int64(binary.BigEndian.Uint64([]byte(data[:8]))), []byte(data[8:])
 			}
 		}
@@ -132,11 +132,13 @@ func (l *live) putAll(group []*livePut) {
 	}
 }
 
+// drop forgets the copy of a session that is not to come back. For a moment its place is held by a revision that nothing is
+// newer than: a copy that is under way, from whichever process, finds it taken.
 func (l *live) drop(ctx context.Context, conversation int64) {
 	if l.absent() {
 		return
 	}
-	if err := l.client.Del(ctx, l.key(conversation)).Err(); err != nil {
+	if err := l.client.Set(ctx, l.key(conversation), "\xff\xff\xff\xff\xff\xff\xff\xff", time.Minute).Err(); err != nil {
 		l.complain(err)
 	}
 }

@@ -181,16 +181,52 @@ func (p *program) forget(ctx context.Context, args []string) error {
 	if f.NArg() != 2 {
 		return fmt.Errorf("%w: it takes a channel (telegram, whatsapp, web) and the network's id of the person, or import and the reference of a case taken over from Excel", errUsage)
 	}
-	return p.withStore(ctx, func(s *storage.Store) error {
-		err := s.Forget(ctx, bot.Peer{Channel: bot.Channel(f.Arg(0)), ID: f.Arg(1)})
-		if errors.Is(err, bot.ErrNotFound) {
-			return errors.New("nobody by that id has written on that channel")
+	peer := bot.Peer{Channel: bot.Channel(f.Arg(0)), ID: f.Arg(1)}
+	return p.withServices(ctx, func(c *config, services *services) error {
+		key, err := c.secretKey()
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			fmt.Fprintln(p.stdout, "what was held is erased")
-		}
-		return err
+		return p.withStoreOf(ctx, services, key, func(s *storage.Store) error {
+			err := s.Forget(ctx, peer)
+			if errors.Is(err, bot.ErrNotFound) {
+				return errors.New("nobody by that id has written on that channel")
+			}
+			if err == nil && peer.Channel.Remembers() {
+				err = p.forgetBeside(ctx, c, services.databaseURL, key, s)
+			}
+			if err == nil {
+				fmt.Fprintln(p.stdout, "what was held is erased")
+			}
+			return err
+		})
 	})
+}
+
+// forgetBeside lets WhatsApp forget who was forgotten. A serve that has the line does so within seconds, in its memory too;
+// without one it is done here.
+func (p *program) forgetBeside(ctx context.Context, c *config, databaseURL string, key []byte, s *storage.Store) error {
+	release, free, err := s.Lock(ctx, "whatsapp")
+	if err != nil || !free {
+		return err
+	}
+	release()
+	lib, err := library(c.ContentDir)
+	if err != nil {
+		return err
+	}
+	w, db, err := newWhatsApp(ctx, c, key, databaseURL, s, func() *content.Library { return lib }, quietLog(), p.wire)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for err == nil {
+		err = s.Erase(ctx, bot.WhatsApp, w.Forget)
+	}
+	if errors.Is(err, bot.ErrIdle) {
+		return nil
+	}
+	return err
 }
 
 // withServices runs do with the databases of the settings, or with the private ones started for as long as it takes.

@@ -108,6 +108,7 @@ type running struct {
 	env   []string       // its settings
 	log   *output
 	out   *output
+	stop  func() // ends it before the test does
 }
 
 // serve runs the program in this process on a database of its own, until the test ends.
@@ -133,7 +134,7 @@ func serveAs(t *testing.T, wire *http.Client, args []string, env ...string) *run
 		"BAOM_HTTP_ADDR=127.0.0.1:0", "BAOM_ADMIN_PASSWORD=" + adminPass, "BAOM_SEARCH_LEARNS=off", "HOME=" + t.TempDir()}, env...)
 	p := &program{env: env, stdin: strings.NewReader(""), stdout: out, stderr: log, wire: wire}
 	go func() { done <- p.run(ctx, args) }()
-	t.Cleanup(func() {
+	end := sync.OnceFunc(func() {
 		stop()
 		select {
 		case code := <-done:
@@ -143,13 +144,16 @@ func serveAs(t *testing.T, wire *http.Client, args []string, env ...string) *run
 		case <-time.After(40 * time.Second):
 			t.Error("serve does not end")
 		}
+	})
+	t.Cleanup(func() {
+		end()
 		for _, word := range []string{"panic", "ERROR"} {
 			if strings.Contains(log.buf.String(), word) {
 				t.Errorf("the log holds %q:\n%s", word, log.buf.String())
 			}
 		}
 	})
-	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`), env: env, log: log, out: out}
+	r := &running{url: out.find(t, `web chat  (http://[^/]+)/`), env: env, log: log, out: out, stop: end}
 	r.store = storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis})
 	for range 200 {
 		resp, err := http.Get(r.url + "/readyz")

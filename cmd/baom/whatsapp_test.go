@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/jackc/pgx/v5"
 	"rsc.io/qr"
 
 	"baom/handlers/browsertest"
@@ -129,6 +130,93 @@ func TestWholeLineWhatsApp(t *testing.T) {
 	if !strings.Contains(body.String(), `baom_whatsapp_link{state="connected"} 1`) || !strings.Contains(body.String(), "baom_whatsapp_alarm 0") {
 		t.Errorf("/metrics says %s", body.String())
 	}
+}
+
+// TestErasedWhatsApp: who has their data erased is named nowhere in the database, in WhatsApp's own tables neither; who is
+// still there is; and who writes again is received as somebody new. By the command it is the same, whether serve runs or not.
+func TestErasedWhatsApp(t *testing.T) {
+	s := whatsapptest.New(t)
+	office := s.Account("212528000001", "90000000000001", "BAOM Agadir")
+	r := serveOn(t, s.HTTPClient(), quick...)
+	linkByCode(t, s, office, r)
+	agree := func(p *whatsapptest.Person) {
+		t.Helper()
+		p.Say(office, "👋")
+		p.Expect("Choisissez votre langue")
+		p.Say(office, "Français")
+		p.Expect("Êtes-vous d'accord")
+		p.Say(office, "1")
+		p.Expect("Que voulez-vous faire")
+	}
+	awa, bintou := s.Person("33600000002", "90000000000002", "Awa"), s.Person("33600000003", "90000000000003", "Bintou")
+	agree(awa)
+	agree(bintou)
+	if len(r.naming(t, "33600000003", "90000000000003")) < 4 {
+		t.Error("this test proves nothing: nobody is named")
+	}
+	awa.Say(office, "supprimer")
+	awa.Expect("Tout effacer")
+	awa.Say(office, "1")
+	awa.Expect("Tout est effacé")
+	gone := func(when string, names ...string) {
+		t.Helper()
+		s.Until(when+" nothing names who was erased", func() bool { return len(r.naming(t, names...)) == 0 })
+	}
+	gone("after the farewell", "33600000002", "90000000000002")
+	if len(r.naming(t, "33600000003", "90000000000003")) < 4 {
+		t.Error("somebody else is gone too")
+	}
+	agree(awa)
+	out := newOutput()
+	p := &program{env: r.env, stdin: strings.NewReader(""), stdout: out, stderr: out, wire: s.HTTPClient()}
+	if code := p.run(t.Context(), []string{"forget", "whatsapp", "33600000002"}); code != 0 {
+		t.Fatalf("baom forget: %d %s", code, out.buf.String())
+	}
+	gone("after baom forget", "33600000002", "90000000000002")
+	r.stop()
+	if code := p.run(t.Context(), []string{"forget", "whatsapp", "90000000000003@lid"}); code != 0 {
+		t.Fatalf("baom forget without serve: %d %s", code, out.buf.String())
+	}
+	if left := r.naming(t, "33600000003", "90000000000003"); len(left) > 0 {
+		t.Errorf("left of who was erased while serve did not run: %v", left)
+	}
+}
+
+// naming lists the tables of the database that hold one of the names as it is.
+func (r *running) naming(t *testing.T, names ...string) (found []string) {
+	t.Helper()
+	url := ""
+	for _, e := range r.env {
+		if v, ok := strings.CutPrefix(e, "BAOM_DATABASE_URL="); ok {
+			url = v
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	rows, err := conn.Query(t.Context(), `select quote_ident(table_schema) || '.' || quote_ident(table_name) from information_schema.tables
+		where table_schema in ('public', 'whatsapp') and table_type = 'BASE TABLE'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(tables) < 30 {
+		t.Fatal(len(tables), err)
+	}
+	for _, table := range tables {
+		for _, name := range names {
+			var n int
+			if err := conn.QueryRow(t.Context(), `select count(*) from `+table+` x where strpos(x::text, $1) > 0`, name).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			if n > 0 {
+				found = append(found, table)
+			}
+		}
+	}
+	return found
 }
 
 // TestLinkInConsole: an administrator links the telephone in the console, by code, sees it connected, and is told on every

@@ -49,6 +49,9 @@ func (w *WhatsApp) message(l *line, m *events.Message) (ok bool) {
 func (w *WhatsApp) file(l *line, e bot.Entry, info *types.MessageInfo) (ok bool) {
 	ctx, cancel := context.WithTimeout(l.ctx, filingTime)
 	defer cancel()
+	if to, err := address(e.Peer.ID); err == nil && info != nil { // whatever becomes of the session: they have written, and may be answered
+		w.chats.hear(l.own, to)
+	}
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		var err error
 		panicked := w.safely("filing", func() { err = l.receive(ctx, e) })
@@ -191,6 +194,13 @@ func (l *line) firstFix(peer string, now time.Time) bool {
 	}
 	l.live[peer] = now
 	return !known || now.Sub(before) > 30*time.Minute // between two fixes there are seconds, or a few minutes
+}
+
+// forget forgets a peer.
+func (l *line) forget(peer string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.live, peer)
 }
 
 // contextOf is what a message says of the one that it answers.

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +55,13 @@ func (p *pace) set(peer string, at time.Time, pause time.Duration) {
 	p.next[peer] = at.Add(pause*3/4 + rand.N(pause/2+1))
 }
 
+// forget forgets a peer.
+func (p *pace) forget(peer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.next, peer)
+}
+
 // chats remembers, within one process, whom a number has heard of and what they have written that was not answered.
 type chats struct {
 	mu   sync.Mutex
@@ -85,6 +93,18 @@ func (c *chats) hear(own, peer types.JID) {
 		c.who = map[string]bool{}
 	}
 	c.who[own.String()+" "+peer.String()] = true
+}
+
+// forget forgets a peer, by the id of one of their names.
+func (c *chats) forget(peer string, name types.JID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.chat, peer)
+	for who := range c.who { // there is one device of ours, or there were a few
+		if strings.HasSuffix(who, " "+name.String()) {
+			delete(c.who, who)
+		}
+	}
 }
 
 // wrote notes a message that came.

@@ -27,6 +27,7 @@ func (w *WhatsApp) guard(dev *store.Device) error {
 	}
 	dev.EventBuffer = &buffer{EventBuffer: dev.EventBuffer, aead: aead, alive: w.alive}
 	dev.Contacts = noNames{dev.Contacts}
+	dev.LIDs = w.lids
 	return nil
 }
 

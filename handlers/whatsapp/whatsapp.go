@@ -23,8 +23,8 @@
 // # What is kept
 //
 // The keys and sessions of the pairing, and which phone number belongs to which LID, are in tables of whatsmeow's in a
-// schema of their own; erasing a person does not touch them. Names and address books are not kept there, and what it
-// buffers of messages is sealed. A photo to be seen once is not kept at all. No log line has a name, a number or a word in it;
+// schema of their own, where numbers are in the clear: Forget erases a person there too. Names and address books are not
+// kept there, and what it buffers of messages is sealed. A photo to be seen once is not kept at all. No log line has a name, a number or a word in it;
 // whatsmeow's own lines are passed on without their arguments.
 package whatsapp
 
@@ -75,6 +75,7 @@ type WhatsApp struct {
 	Config
 	key    []byte
 	vessel *sqlstore.Container
+	lids   *lids
 	ready  sync.Mutex // held while the tables are made
 	tables bool       // they are there
 
@@ -117,6 +118,7 @@ func New(c Config) (*WhatsApp, error) {
 	w := &WhatsApp{Config: c, key: key, wake: make(chan struct{}, 1), room: make(chan struct{}, 64), errors: map[int]int64{},
 		link: bot.Link{State: bot.LinkConnecting, Since: c.Now()}} // Run looks at once whether a telephone is paired
 	w.vessel = sqlstore.NewWithDB(c.DB, c.Dialect, logger{c.Log})
+	w.lids = newLIDs(c.DB, c.Dialect)
 	w.pace.all = rate.NewLimiter(rate.Inf, 0)
 	if c.PerMinute > 0 {
 		w.pace.all = rate.NewLimiter(rate.Limit(float64(c.PerMinute)/60), max(1, c.PerMinute/6))
