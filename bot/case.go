@@ -12,7 +12,8 @@ type Case struct {
 	ID        int64
 	Reference string
 	Office    string // id of the office
-	State     string // StateOpen, StateClaimed, StateClosed
+	State     string // StateOpen, StateClaimed, StateClosed: who holds it
+	Stage     string // one of the stages of Course: how far it has come
 	Channel   Channel
 	Lang      content.Lang
 	Answers   map[string]string // the intake's fields; Profile and Need among them
@@ -32,6 +33,7 @@ type Case struct {
 	Reachable bool // false when the person has blocked us or the last message failed for good
 	Erased    bool // the person had their data erased; only codes and dates are left
 	Labels    []int64
+	Steps     []Step   // what was promised, in the order in which it was; of a case that is read or changed alone
 	Newest    int64    // id of the newest line by the person or an officer; of a case that is read or changed alone
 	Meeting   *Meeting // the latest appointment, nil if there never was one; of a case that is read or changed alone
 }

@@ -163,6 +163,7 @@ type CaseWork struct {
 	Messages []Message // words for the person, sent in order; Peer may be left zero
 	Lines    []Line    // notes and events for the transcript
 	Pending  []Pending // replies of the case's officer that wait for their time
+	Steps    []Step    // new (ID 0), changed, or Dropped
 	Flush    bool      // replies that wait only to be taken back go out now, before Messages
 	Spent    int64     // an officer whose draft in the case has become a reply
 	Cancel   []string  // prefixes of keys: entries so named that wait for their time are no longer wanted; before Entries

@@ -329,6 +329,9 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 		if err := w.move(CaseClose); err != nil {
 			return err
 		}
+		if err := w.course(CourseClose); err != nil {
+			return err
+		}
 		w.undo = 0 // the survey follows the last words
 		if text != "" {
 			if err := w.say(text, nil); err != nil {
@@ -352,10 +355,14 @@ func (d *Desk) Reopen(ctx context.Context, who *Officer, id int64) (*Case, error
 		if err := w.move(CaseReopen); err != nil {
 			return err
 		}
+		if err := w.course(CourseReopen); err != nil {
+			return err
+		}
 		w.c.Outcome, w.c.Structure, w.c.Closed = "", "", time.Time{}
 		w.c.Officer, w.c.Holder = 0, ""
 		w.waits()
 		w.event(flows.EventReopened, nil)
+		w.progress()
 		return nil
 	})
 }
@@ -495,9 +502,14 @@ func (w *work) note(text string) error {
 // event tells the person's dialogue, and leaves a line. What was said before goes out before what the dialogue says.
 func (w *work) event(name string, slots map[string]string) {
 	w.Flush = w.Flush || name != flows.EventClaimed
+	w.entry(name, slots)
+	w.line(name, slots)
+}
+
+// entry tells the person's dialogue alone.
+func (w *work) entry(name string, slots map[string]string) {
 	key := "case:" + itoa(w.c.ID) + ":" + strconv.FormatUint(w.salt, 36) + "." + strconv.Itoa(len(w.Entries))
 	w.Entries = append(w.Entries, Entry{Key: key, Input: flows.Input{Event: name, Slots: slots, At: w.now}})
-	w.line(name, slots)
 }
 
 func (w *work) line(event string, slots map[string]string) {

@@ -191,7 +191,7 @@ func TestDeskDay(t *testing.T) {
 	if c.State != bot.StateOpen || c.Outcome != "" || !c.Closed.IsZero() || c.Waiting.IsZero() {
 		t.Errorf("reopened, got %+v", c)
 	}
-	equal(t, "the dialogue", o.told(), "reopened")
+	equal(t, "the dialogue", o.told(), "reopened", "progress")
 
 	_, lines, err := o.desk.Open(ctx, o.far, id)
 	if err != nil {

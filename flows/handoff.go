@@ -125,6 +125,7 @@ func (t *step) openWith(urgent string) {
 		office = &all[0]
 	}
 	if !t.open() {
+		t.dropProgress()
 		t.set("case", Reference(office.Letters, t.in.Seed))
 		t.set("case.state", "open")
 		t.set("case.officer", "")

@@ -31,7 +31,7 @@ func tellCase(t *step) {
 		choices = []content.Option{t.option("menu.officer", ""), t.option("handoff.cancel", ""), t.option("menu.menu", "")}
 	}
 	if _, ok := t.comingMeeting(); !ok || !t.open() {
-		t.say(page, t.caseSlots(), choices)
+		t.tell(page, t.caseTold(page), choices)
 		return
 	}
 	about := "meeting.coming"
@@ -40,7 +40,16 @@ func tellCase(t *step) {
 	} else if t.s.Slots["meeting.answer"] == "" {
 		choices = append(t.options(meetingAnswers), choices...)
 	}
-	t.tell(page, t.page(page, t.caseSlots())+"\n\n"+t.aboutMeeting(about), choices)
+	t.tell(page, t.caseTold(page)+"\n\n"+t.aboutMeeting(about), choices)
+}
+
+// caseTold is where the case is, and how far it has come.
+func (t *step) caseTold(page string) string {
+	text := t.page(page, t.caseSlots())
+	if more := t.progress(); page != "case.none" && more != "" {
+		text += "\n\n" + more
+	}
+	return text
 }
 
 // ownData shows a person what is held about them, and erases it for good.

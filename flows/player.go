@@ -18,6 +18,7 @@ import (
 //	(modifié) words         an earlier message is changed
 //	(bouton need.A1)        a button of long ago is pressed, by its id
 //	* Amina prend le dossier · * le dossier est remis · * le dossier passe à Hassan · * le dossier est fermé
+//	* le dossier avance : third | vous: words | nous: words | fait: words      its stage, and what was promised
 //	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
 //	* rendez-vous le 2026-11-26 10:00 · * rendez-vous déplacé au 2026-11-27 09:30 · * rendez-vous annulé · * rendez-vous proche
 type Player struct {
@@ -102,6 +103,9 @@ func (p *Player) event(line string) (*Input, error) {
 	words := strings.Fields(line)
 	has := func(w string) bool { return strings.Contains(" "+line+" ", " "+w+" ") }
 	last := words[len(words)-1]
+	if what, rest, ok := strings.Cut(line, "avance : "); ok && what == "le dossier " {
+		return p.progress(rest), nil
+	}
 	switch {
 	case has("jours"):
 		n, err := strconv.Atoi(words[0])
@@ -215,4 +219,15 @@ func Transcript(effects []Effect) string {
 		out.WriteString("\n\n")
 	}
 	return out.String()
+}
+
+// progress is how far the open case has come: its stage, then what was promised, by whom or done.
+func (p *Player) progress(line string) *Input {
+	parts := strings.Split(line, " | ")
+	var list []Promise
+	for _, part := range parts[1:] {
+		who, words, _ := strings.Cut(part, ": ")
+		list = append(list, Promise{Text: words, Office: who == "nous", Done: who == "fait"})
+	}
+	return &Input{Event: EventProgress, Slots: map[string]string{"case": p.Session.Slots["case"], "stage": parts[0], "steps": Promises(list)}}
 }

@@ -85,6 +85,7 @@ const (
 	EventHanded   = "handed"   // another officer or office has it now; slots: officer or office
 	EventClosed   = "closed"   // the case was closed; slots: outcome
 	EventReopened = "reopened" // the case was opened again
+	EventProgress = "progress" // the case has come further; slots: case (its reference), stage, steps (Promises)
 	EventReminder = "reminder" // a Remind effect fell due; slots: what
 
 	// An officer proposed, moved or called off an appointment, or one is near; slots: meeting (its id), sequence, at (RFC

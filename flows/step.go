@@ -104,6 +104,9 @@ func (t *step) event() {
 	case EventMeeting, EventMeetingNear:
 		t.meeting()
 		return
+	case EventProgress:
+		t.keepProgress()
+		return
 	case EventReminder:
 		if t.s.Flow != "survey" || t.s.State != "score" {
 			return
@@ -339,6 +342,11 @@ func (t *step) edited(first bool) {
 // words reads text: commands first, then a number or a label as the choice it names, then what the question asks
 // for, then as a question of its own.
 func (t *step) words() {
+	if (t.at("handoff", "live") || t.at("handoff", "waiting")) && t.asksCase() { // told in place: what is said next is still the officer's
+		page := "case." + t.s.Slots["case.state"]
+		t.tell(page, t.caseTold(page), t.choices())
+		return
+	}
 	if t.at("handoff", "live") && !strings.HasPrefix(t.in.Text, "/") && t.b.lib.Command(t.in.Text) != "cancel" {
 		t.relay()
 		if id, ok := t.meetingWords(); ok {
@@ -386,6 +394,12 @@ func (t *step) words() {
 		return
 	}
 	t.miss()
+}
+
+// asksCase reports whether the words ask where the case is, and nothing else.
+func (t *step) asksCase() bool {
+	_, ok := t.b.lib.Match(t.in.Text, []string{"menu.case"})
+	return ok && len(strings.Fields(t.in.Text)) <= 4
 }
 
 // inPassing reports whether a choice was only named in passing: "je veux passer mon permis" skips nothing, "j'ai une

@@ -128,6 +128,9 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 			return err
 		}
 	}
+	if err := again.do(ctx, "steps", "id", "body", "step", "case_id in (select id from cases where person = $1)", loser.Person); err != nil {
+		return err
+	}
 	for _, column := range []string{"answers", "last", "comment"} {
 		if err := again.do(ctx, "cases", "id", column, column, "person = $1", loser.Person); err != nil {
 			return err

@@ -18,7 +18,7 @@ import (
 // caseColumns are what scanCase reads.
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
-	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels`
+	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels, k.stage`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -36,12 +36,15 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var answers, last, comment, wrapped []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
 	if err != nil {
 		return nil, err
+	}
+	if k.State == bot.StateClosed {
+		k.Stage = bot.StageClosed
 	}
 	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting} {
 		if t.Year() <= 1 {
@@ -127,6 +130,9 @@ func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, erro
 	}
 	for i := range lines {
 		lines[i].Case = id
+	}
+	if k.Steps, err = s.steps(ctx, k, id); err != nil {
+		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
 	return &k.Case, lines, nil
 }
@@ -309,6 +315,11 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 		k, err = s.scanCase(row)
 		return err
 	})
+	var steps []stepRow
+	b.Queue(readSteps, id).Query(func(rows pgx.Rows) (err error) {
+		steps, err = pgx.CollectRows(rows, pgx.RowToStructByPos[stepRow])
+		return err
+	})
 	var newest int64
 	b.Queue(`select coalesce((select m.id from messages m where m.conversation = (select conversation from cases where id = $1) and m.case_id = $1 and (m.author = 'person' or m.author = 'officer' and m.officer is distinct from
 		(select officer from cases where id = $1)) order by m.id desc limit 1), 0)`, id).QueryRow(func(row pgx.Row) error { return row.Scan(&newest) })
@@ -324,6 +335,9 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 		return nil, nil, errMoved
 	}
 	k.Newest, k.Meeting = newest, meeting
+	if k.Steps, err = k.openSteps(steps); err != nil {
+		return nil, nil, fmt.Errorf("change case %d: %w", id, err)
+	}
 	before := k.Case
 	work, err := f(&k.Case)
 	if err != nil {
@@ -351,8 +365,9 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 // queueChange writes a changed case and what comes with it.
 func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *news) error {
 	now := s.now()
-	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11, labels = $12 where id = $1`,
-		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...))
+	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11, labels = $12,
+		stage = case when $13 = 'closed' then stage else $13 end where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...), k.Stage)
 	if k.aead == nil {
 		if len(work.Messages)+len(work.Pending) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
@@ -378,6 +393,9 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		if err := s.queuePending(b, k.aead, k.person, k.conversation, k.ID, p); err != nil {
 			return err
 		}
+	}
+	if err := s.queueSteps(b, k, work.Steps); err != nil {
+		return err
 	}
 	s.queueIndex(b, k)
 	if work.Spent != 0 {

@@ -67,6 +67,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	b.Queue(`delete from pending where conversation = $1`, conversation)
 	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, person)
 	b.Queue(`delete from meetings where case_id in (select id from cases where person = $1)`, person)
+	b.Queue(`delete from steps where case_id in (select id from cases where person = $1)`, person)
 	b.Queue(`with o as (delete from outbox where conversation = $1 and farewell is null returning message),
 		m as (
 			update messages m set body = null, fleeting = false, status = case when m.id in (select message from o) then 'failed' else status end
@@ -321,6 +322,7 @@ func (s *Store) purgeCase(ctx context.Context, id int64, before time.Time) error
 		b.Queue(`delete from pending where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`delete from drafts where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`delete from meetings where case_id = (select id from cases where id = $1 and erased)`, id)
+		b.Queue(`delete from steps where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)
 			update messages set body = null, status = case when id in (select message from o) then 'failed' else status end where id in (select m.id `+of+`)`, id)
 		return tx.SendBatch(ctx, b).Close()

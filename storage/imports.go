@@ -354,11 +354,10 @@ func (s *Store) forgetImported(ctx context.Context, reference string) error {
 		if _, err := tx.Exec(ctx, `update messages set body = null where case_id = $1 and conversation is null`, id); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `delete from meetings where case_id = $1`, id); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `delete from drafts where case_id = $1`, id); err != nil {
-			return err
+		for _, table := range []string{"meetings", "drafts", "steps"} {
+			if _, err := tx.Exec(ctx, `delete from `+table+` where case_id = $1`, id); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(ctx, `update people set wrapped = null, erased_at = $2 where id = $1 and wrapped is not null`, person, s.now())
 		return err

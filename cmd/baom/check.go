@@ -284,7 +284,7 @@ func (p *program) withStoreOf(ctx context.Context, s *services, key []byte, do f
 	return do(store)
 }
 
-// diagrams prints the dialogues and a case's life as diagrams.
+// diagrams prints the dialogues, a case's life and its course as diagrams.
 func (p *program) diagrams(_ context.Context, args []string) error {
 	if err := parse(p.flags("flows"), args); err != nil {
 		return err
@@ -293,6 +293,6 @@ func (p *program) diagrams(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	all := append(flows.Flows(lib.Form()), flows.Flow{Name: "a case's life", Moves: bot.Life()})
+	all := append(flows.Flows(lib.Form()), flows.Flow{Name: "a case's life", Moves: bot.Life()}, flows.Flow{Name: "a case's course", Moves: bot.Course()})
 	return flows.Draw(p.stdout, all)
 }

@@ -48,6 +48,8 @@ type caseView struct {
 	HolderAway bool
 	Away       map[int64]time.Time // colleagues who are away, until when
 	Meeting    meetingForm
+
+	Dossier dossierView
 }
 
 // Tagged reports whether a label is on the case.
@@ -146,6 +148,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib().Offices()), func(o content.Office) bool { return o.ID == k.Office })
 		v.Places, v.Suits = c.places(k, l)
 	}
+	c.dossier(r, &v)
 	return v, c.besides(r, who, &v)
 }
 

@@ -129,8 +129,10 @@ func (c *Console) Handler() http.Handler {
 	} {
 		mux.Handle(pattern, c.public(h))
 	}
-	for pattern, h := range c.routes() {
-		mux.Handle(pattern, c.signed(h))
+	for _, routes := range []map[string]member{c.routes(), c.dossierRoutes()} {
+		for pattern, h := range routes {
+			mux.Handle(pattern, c.signed(h))
+		}
 	}
 	mux.HandleFunc("GET /console/static/{version}/{name}", c.static)
 	c.origin.SetDenyHandler(c.public(func(http.ResponseWriter, *http.Request) error { return errOrigin }))

@@ -384,6 +384,10 @@ func TestRights(t *testing.T) {
 		"POST /console/cases/{case}/draft":                                       {form: url.Values{"text": {"Bon"}}, want: office(204)},
 		"POST /console/cases/{case}/pending/{pending}/back":                      {want: []int{0, 403, 303, 303, 303}, state: "pending"},
 		"POST /console/cases/{case}/lines/{line}/retry":                          {want: office(409)},
+		"POST /console/cases/{case}/course":                                      {form: url.Values{"event": {"accompany"}}, want: office(303)},
+		"POST /console/cases/{case}/steps":                                       {form: url.Values{"text": {"Apporter le livret"}, "doer": {"person"}}, want: office(303)},
+		"POST /console/cases/{case}/steps/{step}":                                {form: url.Values{"done": {"yes"}}, want: office(303), state: "steps"},
+		"GET /console/cases/{case}/checklist?answer=ad.abandoned-wife":           {want: office(200)},
 		"GET /console/absences?office=agadir":                                    {want: office(200)},
 		"POST /console/absences":                                                 {form: url.Values{"officer": {"{karim}"}, "since": {"{today}"}, "until": {"{today}"}}, want: []int{0, 403, 403, 303, 303}},
 		"POST /console/cases/{case}/meeting":                                     {form: url.Values{"day": {"{tomorrow}"}, "time": {"10:00"}, "minutes": {"30"}, "sure": {"yes"}}, want: office(303)},
@@ -419,6 +423,8 @@ func TestRights(t *testing.T) {
 				w.desk.Undo = time.Hour
 				_, err = w.desk.Reply(t.Context(), w.officers["amina"], id, "Bonjour.", nil)
 				w.desk.Undo = 0
+			case "steps":
+				_, err = w.desk.AddSteps(t.Context(), w.officers["amina"], id, []bot.Step{{Text: content.Text{content.French: "Apporter une photo"}, Doer: bot.DoerPerson}})
 			case "closed":
 				_, err = w.desk.Close(t.Context(), w.officers["amina"], id, bot.Closing{Outcome: "other"})
 			}
@@ -434,6 +440,9 @@ func TestRights(t *testing.T) {
 				things = w.things(id)
 			}
 			method, path, _ := strings.Cut(route, " ")
+			if k, _, err := w.store.Case(t.Context(), id); err == nil && len(k.Steps) > 0 {
+				path = strings.ReplaceAll(path, "{step}", fmt.Sprint(k.Steps[0].ID))
+			}
 			path = strings.NewReplacer("{view}", things[0], "{label}", things[1], "{canned}", things[2], "{pending}", things[3], "{import}", fmt.Sprint(held.ID), "{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
 			form := url.Values{}
 			for k, v := range tt.form {

@@ -44,6 +44,9 @@ type page struct {
 // Tongues are the languages of the interface.
 func (page) Tongues() []content.Lang { return tongues() }
 
+// Dossier reports whether the page shows how a case goes on: it has a style sheet of its own.
+func (p page) Dossier() bool { return slices.Contains([]string{"case", "checklist"}, p.Name) }
+
 // Manages reports whether who looks at the page manages officers.
 func (p page) Manages() bool { return p.Who != nil && p.Who.Leads(p.Who.Office) }
 
@@ -143,11 +146,21 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"month":    func(t time.Time) string { return t.Format("01/2006") },
 		"coords":   func(lat, lon float64) string { return fmt.Sprintf("%.5f, %.5f", lat, lon) },
 		"pair":     func(k *bot.Case, l lineView) linePart { return linePart{k, l} },
+		"dict":     dict,
 		"maxwords": func() int { return bot.MaxReply },
 		"foldable": less, "span": w.span, "mark": w.mark,
 		"demo": func() bool { return c.Demo },
 		"inc":  func(i int) int { return i + 1 },
 	}
+}
+
+// dict is what a template of a part is given: names and values in turn.
+func dict(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return m
 }
 
 // wording says things in the language of the interface.
@@ -317,6 +330,15 @@ func (w wording) event(line bot.Line) (string, error) {
 			return "", err
 		}
 		slots = append(slots, "when", when)
+	case "stage":
+		slots = append(slots, "stage", w.label("console.stage."+line.Slots["stage"]))
+	case "promised", "done", "undone", "dropped":
+		if line.Slots["doer"] == bot.DoerOffice {
+			id += ".office"
+		}
+		slots = append(slots, "what", line.Slots["what"])
+	case "listed":
+		slots = append(slots, "n", line.Slots["n"])
 	case "rated":
 		slots = []any{"score", line.Slots["score"]}
 	default:
