@@ -238,7 +238,7 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 		case flows.Alert:
 			change().Urgent = e.Kind
 		case flows.Remind:
-			key := "timer:" + e.What
+			key := Timer + e.What
 			t.Cancel = append(t.Cancel, key)
 			if e.After > 0 {
 				t.Later = append(t.Later, Entry{Key: key + ":" + itoa(now.UnixNano()), Due: now.Add(e.After),

@@ -168,7 +168,7 @@ func (w *work) meeting(m *Meeting, how string) {
 		"office": w.c.Office, "reference": w.c.Reference, "how": how}
 	w.Meeting = m
 	w.event(flows.EventMeeting, slots)
-	timers := "meeting:" + itoa(m.ID) + ":"
+	timers := Timer + "meeting:" + itoa(m.ID) + ":"
 	w.Cancel = append(w.Cancel, timers)
 	if how == flows.MeetingOff {
 		return

@@ -36,8 +36,12 @@ type Peer struct {
 // back takes back its corrections too.
 const Correction = ":e:"
 
+// Timer begins the key of an entry that is to be handled later. Nothing else may be due in the future: what is, is so only
+// because a clock was wrong.
+const Timer = "timer:"
+
 // An Entry is one line of a conversation's log, to be handled in order. Key makes filing it twice harmless: it is
-// unique within the conversation (tg:<update id>, wa:<message id>, web:<client id>, case:<id>:<n>, timer:…, meeting:…).
+// unique within the conversation (tg:<update id>, wa:<message id>, web:<client id>, case:<id>:<n>, timer:…).
 type Entry struct {
 	ID    int64 // given by the journal
 	Peer  Peer

@@ -26,7 +26,7 @@ const (
 		l as materialized (
 			select t.*, c.open_case, c.keyboard, c.kept,
 			  not exists (select 1 from messages x where x.conversation = t.id and x.key = t.key) as fresh,
-			  c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $8 or w.attempts > 0 or not starts_with(w.key, 'timer:'))) as taken,
+			  c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $8 or w.attempts > 0 or not starts_with(w.key, '` + bot.Timer + `'))) as taken,
 			  exists (select 1 from outbox o where o.conversation = t.id and o.message <> all ($9::bigint[])) as behind
 			from t join c on c.id = t.id and c.peer_hash = t.hash),
 		m as (

@@ -415,6 +415,9 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 			delete from messages m using i where m.id = i.message`, k.conversation, likePrefix(prefix))
 	}
 	for _, e := range work.Entries {
+		if err := timely(e, now); err != nil {
+			return err
+		}
 		if e.Input.At.IsZero() {
 			e.Input.At = now
 		}

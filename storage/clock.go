@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"baom/bot"
 )
 
 // longestWait is more than the longest back-off of what is tried again (see later).
@@ -46,7 +48,7 @@ func (s *Store) mendDue(ctx context.Context) error {
 	b := &pgx.Batch{}
 	b.Queue(`update pending set due = $1 where not timed and at > $1`, now)
 	for _, update := range []string{
-		`update inbox set due = $1 where due > case when attempts > 0 then $2 else $1::timestamptz end and not starts_with(key, 'timer:')`,
+		`update inbox set due = $1 where due > case when attempts > 0 then $2 else $1::timestamptz end and not starts_with(key, '` + bot.Timer + `')`,
 		`update outbox set due = $1 where due > case when attempts > 0 then $2 else $1::timestamptz end`,
 		`update media_wanted set due = $1 where due > case when attempts > 0 then $2 else $1::timestamptz end`,
 	} {

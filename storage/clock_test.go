@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -107,4 +108,31 @@ func anOfficer(t *testing.T, s *storage.Store) int64 {
 		t.Fatal(err)
 	}
 	return o.ID
+}
+
+// TestOnlyTimersWait: what is to happen later says so by its key; anything else would be taken for what a clock has put off,
+// and would happen at once.
+func TestOnlyTimersWait(t *testing.T) {
+	s := storagetest.New(t)
+	receive(t, s, entry("7", 1, "un"))
+	drain(t, s, open("AG-7F3K-92"))
+	cases, err := s.Queue(t.Context(), bot.Query{})
+	if err != nil || len(cases) != 1 {
+		t.Fatal(cases, err)
+	}
+	remind := func(key string) error {
+		_, err := s.Change(t.Context(), cases[0].ID, func(*bot.Case) (bot.CaseWork, error) {
+			return bot.CaseWork{Entries: []bot.Entry{{Key: key, Due: time.Now().Add(time.Hour), Input: flows.Input{Event: flows.EventReminder}}}}, nil
+		})
+		return err
+	}
+	if err := remind("meeting:1"); err == nil {
+		t.Error("an entry that is no timer may be due later")
+	}
+	if err := remind(bot.Timer + "meeting:1"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Turn(t.Context(), echo); !errors.Is(err, bot.ErrIdle) {
+		t.Errorf("a timer is due at once: %v", err)
+	}
 }

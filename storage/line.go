@@ -129,7 +129,7 @@ const (
 		l as materialized (
 			select t.*, c.open_case, coalesce(t.keyboard, c.keyboard) as shown,
 			  not exists (select 1 from messages x where x.conversation = t.id and x.key = t.key) as fresh,
-			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $13 or w.attempts > 0 or not starts_with(w.key, 'timer:'))) as taken,
+			  t.turned and c.rev = t.rev and not exists (select 1 from inbox w where w.conversation = t.id and (w.due - ` + soon + ` <= $13 or w.attempts > 0 or not starts_with(w.key, '` + bot.Timer + `'))) as taken,
 			  exists (select 1 from outbox o where o.conversation = t.id and o.message <> all ($14::bigint[])) as behind
 			from t join c on c.id = t.id and c.peer_hash = t.hash),
 		m as (

@@ -37,7 +37,7 @@ func queueMeeting(b *pgx.Batch, caseID int64, m *bot.Meeting) {
 // loseMeetings is what becomes of the appointments to come of a case $1 that ends, or goes to another office, at the time
 // $2, and of their reminders: the person's dialogue tells them.
 const loseMeetings = `with v as (update meetings set state = 'off', sequence = sequence + 1 where case_id = $1 and at > $2 and state <> 'off' returning id),
-	i as (delete from inbox i using v, cases k where k.id = $1 and i.conversation = k.conversation and i.key like 'meeting:' || v.id || ':%' returning message)
+	i as (delete from inbox i using v, cases k where k.id = $1 and i.conversation = k.conversation and i.key like 'timer:meeting:' || v.id || ':%' returning message)
 	delete from messages m using i where m.id = i.message`
 
 // attend takes the person's answer to the appointment of their case, which is locked. What needs another date waits for an

@@ -165,7 +165,7 @@ func (s *Store) turns(ctx context.Context, conversation int64, step func(flows.S
 // and waits to be tried again holds back what came after it; so does one that is due later only because the clock went back.
 const (
 	due = `i.due <= $1 and not exists (select 1 from inbox p
-				where p.conversation = i.conversation and p.message < i.message and p.due > $1 and (p.attempts > 0 or not starts_with(p.key, 'timer:')))`
+				where p.conversation = i.conversation and p.message < i.message and p.due > $1 and (p.attempts > 0 or not starts_with(p.key, '` + bot.Timer + `')))`
 	lockOldest = `
 		with l as materialized (
 			select c.id from inbox i join conversations c on c.id = i.conversation
@@ -420,12 +420,23 @@ func (s *Store) queueTimers(b *pgx.Batch, h *hand, t bot.Turn, caseID *int64, no
 			delete from messages m using i where m.id = i.message`, h.id, likePrefix(prefix), now)
 	}
 	for _, e := range t.Later {
+		if err := timely(e, now); err != nil {
+			return err
+		}
 		sealed, err := seal(h.aead, "line", h.person, body{Input: &e.Input})
 		if err != nil {
 			return err
 		}
 		queueReplace(b, h.id, e.Key, sealed, now, e.Due)
 		queueEvent(b, h.id, caseID, e.Key, sealed, now, e.Due)
+	}
+	return nil
+}
+
+// timely refuses an entry that is due in the future and no timer: it would be held for one that a clock has put off.
+func timely(e bot.Entry, now time.Time) error {
+	if e.Due.After(now) && !strings.HasPrefix(e.Key, bot.Timer) {
+		return fmt.Errorf("the entry %s is due later, and its key does not begin with %s", e.Key, bot.Timer)
 	}
 	return nil
 }
