@@ -31,6 +31,8 @@ type Desk struct {
 	Now       func() time.Time
 	Lib       func() *content.Library // asked for at every use, so that content can be reloaded
 	Undo      time.Duration           // for how long a reply can be taken back before it goes; 0: not at all
+
+	sorting sorting // of questions
 }
 
 // Overtaken is the ErrConflict of an officer who came too late: what the case has become by now, and the display name

@@ -24,6 +24,7 @@ type Figures struct {
 	Whole   Wait // from the opening to the end
 	Ratings Ratings
 	Words   []Comment // of the satisfaction survey: for who leads the office alone
+	Until   time.Time // what has happened since is not counted; zero: everything is
 	Years   []int     // that there are cases of, the newest first
 }
 
@@ -91,7 +92,9 @@ type Comment struct {
 	Text  string
 }
 
-// Figures counts the cases of a year for an officer who may see them: of one office, or of all for "".
+// Figures counts the cases of a year for an officer who may see them: of one office, or of all for "". To who sees no
+// people it shows the record as it was when the month began: live figures tell, from one look to the next, what a single
+// case added.
 func (d *Desk) Figures(ctx context.Context, who *Officer, office string, year int) (*Figures, error) {
 	if !who.Counts(office) {
 		return nil, fmt.Errorf("figures: %w", ErrForbidden)
@@ -110,6 +113,9 @@ func (d *Desk) Figures(ctx context.Context, who *Officer, office string, year in
 		}
 	}
 	zone := now.Location()
+	if !who.Works() {
+		f.Until = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, zone)
+	}
 	from, to := time.Date(year, 1, 1, 0, 0, 0, 0, zone), time.Date(year+1, 1, 1, 0, 0, 0, 0, zone)
 	var facts []Fact
 	for fact, err := range d.Register.Facts(ctx, offices, from, to) {
@@ -117,7 +123,9 @@ func (d *Desk) Figures(ctx context.Context, who *Officer, office string, year in
 			return nil, err
 		}
 		fact.Opened = fact.Opened.In(zone)
-		facts = append(facts, fact)
+		if f.Until.IsZero() || fact.asOf(f.Until) {
+			facts = append(facts, fact)
+		}
 	}
 	tallies, err := d.Register.Tallies(ctx, offices, time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(year+1, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -133,6 +141,17 @@ func (d *Desk) Figures(ctx context.Context, who *Officer, office string, year in
 		f.Years = append(f.Years, y)
 	}
 	return f, nil
+}
+
+// asOf makes a fact what it was at a time, and reports whether there was a case by then.
+func (f *Fact) asOf(at time.Time) bool {
+	if !f.Claimed.Before(at) {
+		f.Claimed = time.Time{}
+	}
+	if f.State == StateClosed && !f.Closed.Before(at) {
+		f.State, f.Closed, f.Outcome, f.Structure, f.Score = StateOpen, time.Time{}, "", "", 0
+	}
+	return f.Opened.Before(at)
 }
 
 // comments are the words of the survey, in the order of the months.

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"baom/bot"
 	"baom/content"
 	"baom/flows"
+	"baom/storage"
 	"baom/storage/storagetest"
 )
 
@@ -184,5 +187,77 @@ func TestAppointSupervisors(t *testing.T) {
 	}
 	if off := (&bot.Officer{Role: bot.RoleSupervisor, Office: "agadir", Disabled: true}); off.Counts("agadir") {
 		t.Error("a disabled supervisor sees figures")
+	}
+}
+
+// TestFiguresOfTheMonth: to who sees no people the figures of the running month stand still, whatever happens to cases old
+// and new, and the next month shows it; who works on the cases sees them live.
+func TestFiguresOfTheMonth(t *testing.T) {
+	lib, err := builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, _ := storagetest.Env(t)
+	clock := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
+	now := func() time.Time { return clock }
+	store := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: now})
+	desk := &bot.Desk{Cases: store, Register: store, Imports: store, Now: now, Lib: func() *content.Library { return lib }}
+	amina := &bot.Officer{Login: "amina", Name: "Amina", Hash: "h", Role: bot.RoleOfficer, Office: "agadir"}
+	if err := store.SaveOfficer(t.Context(), amina); err != nil {
+		t.Fatal(err)
+	}
+	supervisor, network := &bot.Officer{ID: 98, Role: bot.RoleSupervisor, Office: "agadir"}, &bot.Officer{ID: 99, Role: bot.RoleNetwork}
+	n := uint64(0)
+	take := func(list ...bot.Earlier) {
+		t.Helper()
+		i := &bot.Import{Office: "agadir", Officer: amina.ID, Sheet: bot.Sheet{Headings: []string{"x"}}}
+		err := store.SaveImport(t.Context(), i)
+		if err == nil {
+			err = store.TakeOver(t.Context(), i.ID, list, func() string { n++; return flows.Reference("AG", n*7919) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before []bot.Earlier
+	for i := range 60 {
+		before = append(before, bot.Earlier{Opened: time.Date(2026, time.Month(1+i%5), 1+i%28, 0, 0, 0, 0, time.UTC), State: bot.StateOpen, Answers: map[string]string{
+			"profile": "rpt", "need": []string{"A1", "D1"}[i%2], "nationality": []string{"SN", "ML", "CI"}[i%3], "gender": "f", "age": "25-34"}})
+	}
+	take(before...)
+	look := func(who *bot.Officer, office string) *bot.Figures {
+		t.Helper()
+		f, err := desk.Figures(t.Context(), who, office, 2026)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe(t, f)
+		return f
+	}
+	first, all, live := look(supervisor, "agadir"), look(network, ""), look(amina, "agadir")
+	if first.Total != 60 || first.Until.IsZero() || !live.Until.IsZero() {
+		t.Fatalf("%d cases until %v, live until %v", first.Total, first.Until, live.Until)
+	}
+	take(bot.Earlier{Opened: time.Date(2026, 6, 14, 0, 0, 0, 0, time.UTC), State: bot.StateOpen, Lang: content.Arabic,
+		Answers: map[string]string{"profile": "mdm", "need": "D1", "nationality": "CI", "gender": "m", "age": "25-34"}})
+	list, err := desk.Queue(t.Context(), amina, bot.Query{Limit: 1})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if _, err := desk.Close(t.Context(), amina, list[0].ID, bot.Closing{Outcome: "informed"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, look(supervisor, "agadir")); diff != "" {
+		t.Errorf("one new case and one closed tell the supervisor (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(all, look(network, "")); diff != "" {
+		t.Errorf("one new case and one closed tell the network (-before +after):\n%s", diff)
+	}
+	if now := look(amina, "agadir"); now.Total != 61 {
+		t.Errorf("who works on them counts %d", now.Total)
+	}
+	clock = clock.AddDate(0, 1, 0)
+	if later := look(supervisor, "agadir"); later.Total != 61 {
+		t.Errorf("a month later the supervisor counts %d", later.Total)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -65,10 +66,67 @@ const (
 )
 
 // looked is how many questions are looked at for clusters: the newest.
-const looked = 2000
+const looked = 500
+
+// A sorting keeps the questions as they were last put together, which takes seconds of work: it is done anew only where
+// there are other questions, or another base, and once for all who ask meanwhile.
+type sorting struct {
+	mu      sync.Mutex
+	running chan struct{} // closed when the one at work has ended; nil: nobody is
+	lib     *content.Library
+	of      []sorted
+	list    []Cluster
+}
+
+// sorted is what tells a question from another, and whether somebody still waits.
+type sorted struct {
+	id    int64
+	waits bool
+}
+
+func (s *sorting) clusters(ctx context.Context, lib *content.Library, asked []Question) ([]Cluster, error) {
+	of := make([]sorted, len(asked))
+	for i, q := range asked {
+		of[i] = sorted{q.ID, q.Waits}
+	}
+	for {
+		s.mu.Lock()
+		if s.lib == lib && slices.Equal(s.of, of) {
+			defer s.mu.Unlock()
+			return s.list, nil
+		}
+		running := s.running
+		if running == nil {
+			break
+		}
+		s.mu.Unlock()
+		select {
+		case <-running:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	running := make(chan struct{})
+	s.running = running
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running = nil
+		close(running)
+	}()
+	list, err := cluster(ctx, lib, asked)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lib, s.of, s.list = lib, of, list
+	return list, nil
+}
 
 // Unanswered lists what people asked and the base could not answer to their satisfaction, most frequent first. Every officer
-// may see it: it is apart from who asked.
+// may see it: it is apart from who asked. What it returns is shared and not to be changed.
 func (d *Desk) Unanswered(ctx context.Context, who *Officer) ([]Cluster, error) {
 	if !who.Works() {
 		return nil, fmt.Errorf("questions: %w", ErrForbidden)
@@ -77,12 +135,21 @@ func (d *Desk) Unanswered(ctx context.Context, who *Officer) ([]Cluster, error) 
 	if err != nil {
 		return nil, err
 	}
+	return d.sorting.clusters(ctx, d.Lib(), asked)
+}
+
+// cluster puts questions together that ask the same.
+func cluster(ctx context.Context, lib *content.Library, asked []Question) ([]Cluster, error) {
 	texts := make([]string, len(asked))
 	for i, q := range asked {
 		texts[i] = q.Text
 	}
 	var list []Cluster
-	for _, group := range d.Lib().Cluster(texts) {
+	groups, err := lib.Cluster(ctx, texts)
+	if err != nil {
+		return nil, fmt.Errorf("put questions together: %w", err)
+	}
+	for _, group := range groups {
 		c := Cluster{}
 		led := map[string]int{}
 		for _, i := range group {

@@ -1,11 +1,15 @@
 package bot_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"baom/bot"
@@ -110,5 +114,51 @@ func applies(t *testing.T, patch []byte) {
 	}
 	if found := lib.Find(content.Query{Text: "adopter un chameau", Lang: content.French}); len(found.Hits) == 0 || !strings.HasPrefix(found.Hits[0].ID, "draft.") {
 		t.Errorf("the draft is not found: %+v", found)
+	}
+}
+
+// TestUnansweredOnce: questions are put together once for all who look, and again when there is another or somebody has
+// been answered; who has gone is not waited for.
+func TestUnansweredOnce(t *testing.T) {
+	o := newOffice(t)
+	for i := range 40 {
+		o.asks(fmt.Sprint("p", i), content.French, fmt.Sprintf("adopter un chameau de couleur %d à la campagne avec sa famille", i), false)
+	}
+	looks := func() (seen []*bot.Cluster) {
+		t.Helper()
+		lists := make([][]bot.Cluster, 8)
+		var all sync.WaitGroup
+		for i := range lists {
+			all.Go(func() {
+				var err error
+				if lists[i], err = o.desk.Unanswered(t.Context(), o.amina); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, l := range lists {
+			if len(l) == 0 {
+				t.Fatal("nothing was put together")
+			}
+			if !slices.Contains(seen, &l[0]) {
+				seen = append(seen, &l[0])
+			}
+		}
+		return seen
+	}
+	first := looks()
+	if again := looks(); len(first) != 1 || !slices.Equal(first, again) {
+		t.Errorf("sixteen looks at the same questions are %d and %d computations", len(first), len(again))
+	}
+	o.asks("q", content.French, "le prix du billet de train pour Casablanca", true)
+	second := looks()
+	if len(second) != 1 || slices.Equal(first, second) {
+		t.Error("another question is not seen")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := o.desk.Unanswered(ctx, o.amina); !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone: %v", err)
 	}
 }

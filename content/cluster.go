@@ -2,6 +2,7 @@ package content
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -23,11 +24,15 @@ const (
 // Cluster puts questions together that ask the same, in whatever script and words: by their stems, the senses of words that
 // synonyms share across languages, the consonants of Darija in both scripts, their characters where they are misspelt, and
 // the answers that come nearest, which are the same in every language.
-// It returns the numbers of the texts, the largest group first; in a group, the text that is most like the others first.
-func (lib *Library) Cluster(texts []string) [][]int {
+// It returns the numbers of the texts, the largest group first; in a group, the text that is most like the others first. It
+// takes long for many texts, and ends early, with its error, when ctx does.
+func (lib *Library) Cluster(ctx context.Context, texts []string) ([][]int, error) {
 	x := &extractor{env: snowballstem.NewEnv(""), senses: builtinSenses()}
 	vectors, telling := make([]map[uint64]float64, len(texts)), make([][]uint64, len(texts))
 	for i, text := range texts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		vectors[i], telling[i] = lib.sketch(x, text)
 		unit(vectors[i])
 	}
@@ -39,6 +44,9 @@ func (lib *Library) Cluster(texts []string) [][]int {
 	var clusters []*cluster
 	has := map[uint64][]int{} // the clusters in which a telling feature is
 	for i, v := range vectors {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		tried := map[int]bool{}
 		best, near := -1, clusterNear
 		for _, f := range telling[i] {
@@ -76,7 +84,7 @@ func (lib *Library) Cluster(texts []string) [][]int {
 		out[k] = c.members
 	}
 	slices.SortStableFunc(out, func(a, b []int) int { return len(b) - len(a) })
-	return out
+	return out, nil
 }
 
 // sketch is the weighted features of a text, of which rare ones in the base weigh more, and those of more than characters.

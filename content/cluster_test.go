@@ -1,9 +1,13 @@
 package content_test
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"baom/content"
 )
 
 // TestCluster puts the phrasings of the base, in disorder, together again. What an officer answers as one must be one: of
@@ -24,7 +28,7 @@ func TestCluster(t *testing.T) {
 	for i, j := range order {
 		shuffled[i] = texts[j]
 	}
-	groups := lib.Cluster(shuffled)
+	groups := clustered(t, lib, shuffled...)
 	seen, pairs, right := 0, 0, 0
 	for _, g := range groups {
 		seen += len(g)
@@ -54,20 +58,38 @@ func TestClusterScripts(t *testing.T) {
 		"renew my residence card", "تجديد بطاقة الإقامة",
 		"inscrire mon fils à l'école", "inscrire mon fils à l'école primaire",
 	}
-	for _, g := range lib.Cluster(texts) {
+	for _, g := range clustered(t, lib, texts...) {
 		if slices.Contains(g, 6) {
 			if !slices.Contains(g, 7) || len(g) != 2 {
 				t.Errorf("school is with %v", g)
 			}
 		}
 	}
-	if g := lib.Cluster(texts)[0]; len(g) < 5 {
-		t.Errorf("of six ways to ask for one thing, only %d were put together: %v", len(g), lib.Cluster(texts))
+	if g := clustered(t, lib, texts...)[0]; len(g) < 5 {
+		t.Errorf("of six ways to ask for one thing, only %d were put together: %v", len(g), g)
 	}
-	if got := lib.Cluster(nil); len(got) != 0 {
+	if got := clustered(t, lib); len(got) != 0 {
 		t.Errorf("nothing became %v", got)
 	}
-	if got := lib.Cluster([]string{"", "🙂", ""}); len(got) == 0 {
+	if got := clustered(t, lib, "", "🙂", ""); len(got) == 0 {
 		t.Error("what has no words was lost")
+	}
+}
+
+func clustered(t *testing.T, lib *content.Library, texts ...string) [][]int {
+	t.Helper()
+	groups, err := lib.Cluster(t.Context(), texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return groups
+}
+
+// TestClusterEnds: nobody waits for the end any more, and it is not reached.
+func TestClusterEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if groups, err := builtin(t).Cluster(ctx, []string{"carte de séjour"}); groups != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", groups, err)
 	}
 }

@@ -74,6 +74,9 @@ type chartBar struct {
 func (c *Console) figuresOf(r *http.Request, who *bot.Officer) (figuresView, error) {
 	now := c.Now().In(c.Location)
 	office, year, month := r.FormValue("office"), now.Year(), 0
+	if !who.Works() && now.Month() == time.January {
+		year-- // of this one nothing is counted yet
+	}
 	if bot.OfOffice(who.Role) && office == "" {
 		office = who.Office
 	}
@@ -282,6 +285,17 @@ func (w wording) writeFigures(out *bytes.Buffer, v figuresView) error {
 	b.add([]any{w.label("console.figures.year"), v.Year})
 	b.add([]any{w.label("console.figures.cases"), v.Total})
 	b.add([]any{w.label("console.figures.note")})
+	if !v.Until.IsZero() {
+		date, err := w.date(v.Until)
+		if err != nil {
+			return fmt.Errorf("write figures: %w", err)
+		}
+		until, err := w.text("console.figures.until", "date", date)
+		if err != nil {
+			return fmt.Errorf("write figures: %w", err)
+		}
+		b.add([]any{until})
+	}
 	b.add(nil)
 	if v.Ratings.N > 0 {
 		b.add([]any{w.label("console.score"), v.Ratings.N, oneDecimal(v.Ratings.Mean)})

@@ -173,6 +173,15 @@ func TestFigures(t *testing.T) {
 	w.crowd("tiznit", 6, "GN")
 	samir, latifa, nadia := w.browser("samir"), w.browser("latifa"), w.browser("nadia")
 	page := text(samir.page("/console/figures"))
+	if !strings.Contains(page, "Compté : ce qui s'est passé avant le 1 ") || strings.Contains(page, "Sénégal 8") {
+		t.Errorf("the supervisor sees the running month: %s", page)
+	}
+	if page := text(latifa.page("/console/figures")); !strings.Contains(page, "Sénégal 8") {
+		t.Errorf("the head does not see the running month: %s", page)
+	}
+	nextMonth := func() time.Time { return time.Now().AddDate(0, 1, 0) }
+	w.desk.Now, w.console.Now = nextMonth, nextMonth
+	page = text(samir.page("/console/figures"))
 	for _, want := range []string{"Dossiers ouverts 13", "Sénégal 8", "Autres, regroupés 5", "Femme 7", "Homme 6"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the supervisor does not see %q: %s", want, page)
