@@ -3,7 +3,6 @@ package flows
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"baom/content"
 )
@@ -154,50 +153,6 @@ func (t *step) asked(outcome, answer string) {
 		}
 	}
 	t.out = append(t.out, q)
-}
-
-// scrub takes out of a question what looks like a number of somebody's or an address: five digits or more, however they
-// are parted, and words with an at sign.
-func scrub(text string) string {
-	words := strings.Fields(text)
-	run, from := 0, 0 // digits of the words from there on
-	flush := func(to int) {
-		if run >= 5 {
-			for i := from; i < to; i++ {
-				words[i] = ""
-			}
-			words[from] = "…"
-		}
-		run = 0
-	}
-	for i, w := range words {
-		digits, other := 0, 0
-		for _, r := range w {
-			switch {
-			case unicode.IsDigit(r):
-				digits++
-			case !strings.ContainsRune("+-.()/", r):
-				other++
-			}
-		}
-		switch {
-		case strings.Contains(w, "@"):
-			flush(i)
-			words[i] = "…"
-		case digits >= 5 && other > 0:
-			flush(i)
-			words[i] = "…"
-		case digits > 0 && other == 0:
-			if run == 0 {
-				from = i
-			}
-			run += digits
-		default:
-			flush(i)
-		}
-	}
-	flush(len(words))
-	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
 // answer shows an answer that was chosen by its button: as a digression in the middle of something, else as the
