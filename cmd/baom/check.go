@@ -57,7 +57,7 @@ func (p *program) check(_ context.Context, args []string) error {
 }
 
 // ask prints the ranked answers to a question.
-func (p *program) ask(_ context.Context, args []string) error {
+func (p *program) ask(ctx context.Context, args []string) error {
 	f := p.flags("ask")
 	lang := f.String("lang", "fr", "the asker's language")
 	profile := f.String("profile", "", "the asker's profile: mdm, ret, rpt, ad")
@@ -76,6 +76,11 @@ func (p *program) ask(_ context.Context, args []string) error {
 	lib, err := library(c.ContentDir)
 	if err != nil {
 		return err
+	}
+	if c.SearchLearns == "on" { // as serve does: the first time for a content it takes a while
+		if err := lib.Train(ctx, c.learnt()); err != nil {
+			return err
+		}
 	}
 	found := lib.Find(content.Query{Text: question, Lang: content.Lang(*lang), Profile: *profile, Limit: 10})
 	if *asJSON {

@@ -89,6 +89,9 @@ func readConfig(environ []string) (*config, error) {
 	return c, errors.Join(append(faults, c.faults()...)...)
 }
 
+// learnt is the folder where what the search learns is kept.
+func (c *config) learnt() string { return filepath.Join(c.DataDir, "search") }
+
 func keys(m map[string]string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for k := range m {

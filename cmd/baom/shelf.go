@@ -37,7 +37,7 @@ type shelf struct {
 func newShelf(c *config, log *slog.Logger) (*shelf, error) {
 	s := &shelf{dir: c.ContentDir, log: log}
 	if c.SearchLearns == "on" {
-		s.cache = filepath.Join(c.DataDir, "search")
+		s.cache = c.learnt()
 	}
 	return s, s.load()
 }
