@@ -80,26 +80,24 @@ func (s *Store) Queue(ctx context.Context, q bot.Query) ([]bot.Case, error) {
 	if none {
 		return nil, nil
 	}
-	closed := slices.Contains(q.States, bot.StateClosed)
-	// The list's order is that of a tuple, so that a page goes on where the last one ended.
-	key := func(k string) string {
-		if closed {
-			return "coalesce(" + k + "closed_at, '-infinity'), " + k + "id"
-		}
-		return "(" + k + "urgent = ''), coalesce(" + k + "waiting_at, 'infinity'), " + k + "id"
+	// The list's order is that of a tuple, so that a page goes on where the last one ended. What is closed grows for ever,
+	// and has an index in this order: of one office, or of all together.
+	tuple, after := "(?urgent = ''), coalesce(?waiting_at, 'infinity'), ?id", ">"
+	switch {
+	case slices.Equal(q.States, []string{bot.StateClosed}) && len(q.Offices) == 0:
+		tuple, after = "?closed_at, ?id", "<"
+	case slices.Contains(q.States, bot.StateClosed):
+		tuple, after = "coalesce(?closed_at, '-infinity'), ?id", "<"
 	}
-	order, after := key("k."), ">"
-	if closed {
-		order, after = "coalesce(k.closed_at, '-infinity') desc, k.id desc", "<"
+	key := func(k string) string { return strings.ReplaceAll(tuple, "?", k) }
+	order := key("k.")
+	if after == "<" {
+		order = strings.ReplaceAll(order, ", k.id", " desc, k.id desc")
 	}
 	if q.Before != 0 {
 		where = append(where, "("+key("k.")+") "+after+" (select "+key("")+" from cases where id = "+arg(q.Before)+")")
 	}
-	limit := q.Limit
-	if limit <= 0 || limit > 500 {
-		limit = 100
-	}
-	rows, err := s.pool.Query(ctx, `select `+caseColumns+caseTables+` where `+strings.Join(where, " and ")+` order by `+order+` limit `+arg(limit), args...)
+	rows, err := s.pool.Query(ctx, page(where, order, q.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the queue: %w", err)
 	}
@@ -113,6 +111,24 @@ func (s *Store) Queue(ctx context.Context, q bot.Query) ([]bot.Case, error) {
 		list = append(list, k.Case)
 	}
 	return list, rows.Err()
+}
+
+// page is the statement that reads a page of cases k in an order: first which they are, by an index alone, then what is
+// told of them. The number is written out, so that the planner knows how little it is.
+func page(where []string, order string, limit int) string {
+	if limit <= 0 || limit > 500 {
+		limit = 100
+	}
+	return `with chosen as materialized (select k.id from cases k where ` + strings.Join(where, " and ") + ` order by ` + order + fmt.Sprintf(` limit %d)
+		select `, limit) + caseColumns + ` from chosen join cases k on k.id = chosen.id` + strings.TrimPrefix(caseTables, ` from cases k`) + `order by ` + order
+}
+
+// ofOffices is the condition that a case k is of one of some offices. Of one alone, an index of its cases has their order.
+func ofOffices(offices []string, arg func(any) string) string {
+	if len(offices) == 1 {
+		return "k.office = " + arg(offices[0])
+	}
+	return "k.office = any(" + arg(offices) + ")"
 }
 
 // Case implements bot.Cases.

@@ -81,7 +81,7 @@ func (s *Store) AddLabel(ctx context.Context, office, name string) (bot.Label, e
 // DropLabel implements bot.Cases.
 func (s *Store) DropLabel(ctx context.Context, office string, id int64) error {
 	tag, err := s.pool.Exec(ctx, `with l as (delete from labels where id = $1 and office = $2 returning id),
-		k as (update cases set labels = array_remove(labels, $1) from l where labels @> array[$1::bigint])
+		k as (update cases set labels = array_remove(labels, $1) from l where labels @> array[$1::bigint] and labels <> '{}')
 		select 1 from l`, id, office)
 	if err != nil {
 		return fmt.Errorf("drop a label: %w", err)

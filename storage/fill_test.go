@@ -36,11 +36,17 @@ func pasts(n, lines, one int, officer int64, now time.Time) iter.Seq[*storage.Pa
 	}
 }
 
+// surname is an invented one: they do not sound like one another.
+func surname(n int) string {
+	parts := []string{"ba", "kil", "mor", "tas", "zun", "ford", "hel", "gim", "lour", "pat", "nev", "sak"}
+	return "Inv" + parts[n%12] + parts[n/12%12] + parts[n/144%12]
+}
+
 func addCase(p *storage.Past, n int, officer int64) {
 	p.Opening = len(p.Lines) / 2
 	p.Lines[p.Opening] = bot.Line{Author: bot.ByEvent, Event: "opened", At: p.Seen}
-	k := &bot.Case{Reference: flows.Reference("AG", uint64(n)*7919), Office: []string{"agadir", "tiznit"}[n%2], State: bot.StateClosed, Opened: p.Seen.Add(-time.Duration(n%300) * 24 * time.Hour), Last: "mot",
-		Answers: map[string]string{"profile": "rpt", "need": []string{"A1", "E2", "H1"}[n%3], "first-name": "Aya", "last-name": fmt.Sprintf("Inventé%c", 'a'+n%26), "phone": fmt.Sprintf("+2120000%05d", n)}}
+	k := &bot.Case{Reference: flows.Reference("AG", uint64(n)*7919), Office: []string{"agadir", "tiznit"}[n/6%2], State: bot.StateClosed, Opened: p.Seen.Add(-time.Duration(n%300) * 24 * time.Hour), Last: "mot",
+		Answers: map[string]string{"profile": "rpt", "need": []string{"A1", "E2", "H1"}[n%3], "first-name": fmt.Sprintf("Aya%c%c", 'a'+n%23, 'a'+n/23%23), "last-name": surname(n), "phone": fmt.Sprintf("+2120000%05d", n)}}
 	switch n % 6 {
 	case 0:
 		k.State, k.Waiting, k.Unread = bot.StateOpen, k.Opened, 1
@@ -83,7 +89,7 @@ func TestFill(t *testing.T) {
 		}
 	}
 	found, err := s.Queue(t.Context(), bot.Query{Reference: flows.Reference("AG", 3*7919)})
-	if err != nil || len(found) != 1 || found[0].Answers["last-name"] != "Inventéd" {
+	if err != nil || len(found) != 1 || found[0].Answers["last-name"] != surname(3) {
 		t.Fatalf("found %+v, %v", found, err)
 	}
 	k, lines, err := s.Case(t.Context(), found[0].ID)

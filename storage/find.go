@@ -18,7 +18,7 @@ func (s *Store) conditions(q bot.Query, arg func(any) string) (where []string, n
 	where = []string{"true"}
 	add := func(condition string) { where = append(where, condition) }
 	if len(q.Offices) > 0 {
-		add("k.office = any(" + arg(q.Offices) + ")")
+		add(ofOffices(q.Offices, arg))
 	}
 	switch {
 	case q.ID != 0:
@@ -31,6 +31,8 @@ func (s *Store) conditions(q bot.Query, arg func(any) string) (where []string, n
 		add("k.reference = " + arg(ref))
 	case len(q.States) == 0:
 		add("k.state <> 'closed'")
+	case len(q.States) == 1 && q.States[0] == bot.StateClosed: // in the words of its index
+		add("k.state = 'closed'")
 	default:
 		add("k.state = any(" + arg(q.States) + ")")
 		if !slices.Contains(q.States, bot.StateClosed) {
@@ -59,13 +61,16 @@ func (s *Store) conditions(q bot.Query, arg func(any) string) (where []string, n
 		add("k.lang = " + arg(q.Lang))
 	}
 	if q.Label != 0 {
-		add("k.labels @> " + arg([]int64{q.Label}))
+		add("k.labels @> " + arg([]int64{q.Label}) + " and " + labelled)
 	}
 	for _, w := range q.Words {
 		add(s.word(w, arg))
 	}
 	return where, false
 }
+
+// labelled is the condition of the index of labels.
+const labelled = "k.labels <> '{}'"
 
 // word is the condition that a word of a search is found in a case, by blind indexes or by codes.
 func (s *Store) word(w bot.Word, arg func(any) string) string {
@@ -77,13 +82,13 @@ func (s *Store) word(w bot.Word, arg func(any) string) string {
 		any = append(any, "k.need = any("+arg(w.Needs)+")")
 	}
 	if len(w.Labels) > 0 {
-		any = append(any, "k.labels && "+arg(w.Labels))
+		any = append(any, "k.labels && "+arg(w.Labels)+" and "+labelled)
 	}
 	return "(" + strings.Join(any, " or ") + ")"
 }
 
-// countLimit is how far the cases of a query are counted: beyond it nobody reads the number.
-const countLimit = 1000
+// countLimit is how far the cases of a query are counted: "99+" is all that is said beyond it.
+const countLimit = 100
 
 // Count implements bot.Cases, in one round trip.
 func (s *Store) Count(ctx context.Context, queries []bot.Query) ([]int, error) {

@@ -237,29 +237,40 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 		return 0, err
 	}
 	failed := s.purgeCases(ctx, now.Add(-r.Closed))
-	silent, refused := now.Add(-r.Silent), now.Add(-r.Refused)
-	for last := int64(0); ; {
+	for _, rule := range []struct {
+		whose string
+		since time.Time
+	}{{"not c.kept", now.Add(-r.Refused)}, {"c.open_case is null", now.Add(-r.Silent)}} {
+		some, err := s.purgeSilent(ctx, rule.whose, rule.since)
+		if n += some; err != nil {
+			return n, errors.Join(err, failed)
+		}
+	}
+	return n, failed
+}
+
+// purgeSilent forgets who has not written since a time and has no case that is kept, of some conversations c that have an
+// index by that time.
+func (s *Store) purgeSilent(ctx context.Context, whose string, since time.Time) (n int, err error) {
+	type silent struct {
+		ID, Person int64
+		Seen       time.Time
+	}
+	for last := (silent{}); ; {
 		rows, err := s.pool.Query(ctx, `
-			select c.id, c.person, c.kept from conversations c join people p on p.id = c.person
-			where c.id > $1 and p.wrapped is not null and c.open_case is null and (c.seen_at < $2 or not c.kept and c.seen_at < $3)
+			select c.id, c.person, c.seen_at from conversations c
+			where `+whose+` and c.peer <> '' and c.open_case is null and c.seen_at < $1 and (c.seen_at, c.id) > ($2, $3)
 			  and not exists (select 1 from cases k where k.conversation = c.id and not k.erased)
-			order by c.id limit 200`, last, silent, refused)
+			order by c.seen_at, c.id limit 200`, since, last.Seen, last.ID)
 		if err != nil {
 			return n, fmt.Errorf("find who is to be forgotten: %w", err)
 		}
-		due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
-			ID, Person int64
-			Kept       bool
-		}])
+		due, err := pgx.CollectRows(rows, pgx.RowToStructByPos[silent])
 		if err != nil || len(due) == 0 {
-			return n, errors.Join(err, failed)
+			return n, err
 		}
 		for _, d := range due {
-			last = d.ID
-			since := silent
-			if !d.Kept {
-				since = refused
-			}
+			last = d
 			done, err := s.forget(ctx, d.ID, d.Person, &since)
 			if err != nil {
 				return n, err

@@ -44,9 +44,7 @@ const (
 func lineConfig(c *pgxpool.Config) *pgxpool.Config {
 	c = c.Copy()
 	c.MaxConns = 2 + turners // the line, what goes beside it, and turns
-	for _, way := range []string{"enable_seqscan", "jit"} {
-		c.ConnConfig.RuntimeParams[way] = "off"
-	}
+	c.ConnConfig.RuntimeParams["enable_seqscan"] = "off"
 	return c
 }
 

@@ -15,12 +15,15 @@ import (
 // List implements bot.Register.
 func (s *Store) List(ctx context.Context, q bot.Selection) iter.Seq2[*bot.Case, error] {
 	where, args := []string{"true"}, []any{}
-	and := func(condition string, value any) {
+	arg := func(value any) string {
 		args = append(args, value)
-		where = append(where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+		return fmt.Sprintf("$%d", len(args))
+	}
+	and := func(condition string, value any) {
+		where = append(where, strings.ReplaceAll(condition, "?", arg(value)))
 	}
 	if len(q.Offices) > 0 {
-		and("k.office = any(?)", q.Offices)
+		where = append(where, ofOffices(q.Offices, arg))
 	}
 	if !q.From.IsZero() {
 		and("k.opened_at >= ?", q.From)
@@ -40,12 +43,13 @@ func (s *Store) List(ctx context.Context, q bot.Selection) iter.Seq2[*bot.Case, 
 	if q.Before != 0 {
 		and("(k.opened_at, k.id) < (select opened_at, id from cases where id = ?)", q.Before)
 	}
-	limit := ""
+	const order = `k.opened_at desc, k.id desc`
+	query := `select ` + caseColumns + caseTables + ` where ` + strings.Join(where, " and ") + ` order by ` + order
 	if q.Limit > 0 {
-		limit = fmt.Sprintf(" limit %d", q.Limit)
+		query = page(where, order, q.Limit)
 	}
 	return func(yield func(*bot.Case, error) bool) {
-		rows, err := s.pool.Query(ctx, `select `+caseColumns+caseTables+` where `+strings.Join(where, " and ")+` order by k.opened_at desc, k.id desc`+limit, args...)
+		rows, err := s.pool.Query(ctx, query, args...)
 		if err != nil {
 			yield(nil, fmt.Errorf("read the register: %w", err))
 			return

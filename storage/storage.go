@@ -93,6 +93,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("BAOM_DATABASE_URL cannot be read: it is written postgres://user:password@host:5432/name")
 	}
 	config.ConnConfig.StatementCacheCapacity, config.ConnConfig.DescriptionCacheCapacity = 200, 16 // more than there are; room for each costs
+	// What is asked goes by keys and indexes, on disks without a moving arm; and to compile a query costs more than it saves.
+	config.ConnConfig.RuntimeParams["random_page_cost"], config.ConnConfig.RuntimeParams["jit"] = "1.1", "off"
 	config.MaxConns = 16
 	if o.MaxConns > 0 {
 		config.MaxConns = o.MaxConns

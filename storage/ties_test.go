@@ -454,34 +454,3 @@ func TestMergedInHand(t *testing.T) {
 		}
 	}
 }
-
-// TestPlans: what is asked at every change of a case and of a person is found by an index, not by reading the table.
-func TestPlans(t *testing.T) {
-	db, s, _ := pair(t)
-	o := operate(t, db)
-	k := aCase(t, s, "7", 1)
-	o.exec(`insert into messages (conversation, case_id, author, body, at) select 1000 + i % 5000, null, 'event', 'x', now() from generate_series(1, 50000) i`)
-	o.exec(`insert into cases (person, conversation, reference, office, state, channel, opened_at, closed_at) select person, conversation, 'R' || i, 'agadir', 'closed', 'web', now(), now() from cases, generate_series(1, 5000) i where id = ` + fmt.Sprint(k.ID))
-	o.exec(`analyze`)
-	for name, query := range map[string]string{
-		"the newest line of a case":                    `select m.id from messages m where m.conversation = (select conversation from cases where id = 1) and m.case_id = 1 and m.author = 'person' order by m.id desc limit 1`,
-		"the lines of a case that has no conversation": `select id from messages where conversation is null and case_id = 7`,
-		"a person's cases":                             `select id, office from cases where person = 99`,
-	} {
-		rows, err := o.conn.Query(t.Context(), `explain `+query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan []string
-		for rows.Next() {
-			var line string
-			if err := rows.Scan(&line); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, line)
-		}
-		if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan") || !strings.Contains(text, "Index") {
-			t.Errorf("%s:\n%s", name, text)
-		}
-	}
-}

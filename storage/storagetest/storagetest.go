@@ -28,6 +28,7 @@ func Secret() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 // A rig is what the tests of one program share.
 type rig struct {
 	postgres, redis string // URLs
+	log             string // what Postgres says; empty where it is not ours
 	err             error
 }
 
@@ -99,6 +100,16 @@ func RealRedis(t testing.TB) {
 	}
 }
 
+// Log is the file in which the tests' Postgres says what it does. It skips the test where that is somewhere else.
+func Log(t testing.TB) string {
+	t.Helper()
+	start.Do(func() { shared = launch() })
+	if shared.err == nil && shared.log == "" {
+		t.Skip("the log of BAOM_TEST_DATABASE_URL is not at hand")
+	}
+	return shared.log
+}
+
 func template() string { return fmt.Sprintf("template_%d", os.Getpid()) }
 
 // launch starts what the environment does not name, in a folder that goes with this program.
@@ -117,7 +128,7 @@ func launch() (r rig) {
 		if err != nil {
 			return rig{err: err}
 		}
-		r.postgres = server.URL
+		r.postgres, r.log = server.URL, filepath.Join(dir, "data", "postgres", "log")
 	}
 	if r.redis == "" {
 		server, err := local.StartRedis(ctx, local.Options{Dir: filepath.Join(dir, "data"), Fast: true, Log: log})
