@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -125,10 +123,7 @@ func (tab *Tab) Shoot(name string) {
 		return
 	}
 	for _, scheme := range []string{"light", "dark"} {
-		Ask(tab, scheme, func(ctx context.Context, target *chromedp.Target) (cdp.Empty, error) {
-			return cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		})
+		tab.Scheme(scheme)
 		picture := Ask(tab, "screenshot", chromedp.CaptureScreenshot())
 		if err := os.WriteFile(filepath.Join(dir, name+"-"+scheme+".png"), picture, 0o644); err != nil {
 			tab.t.Fatal(err)
