@@ -79,7 +79,7 @@ func (r *reader) get(path string) (status int, kind, body string) {
 
 var digits = regexp.MustCompile(`\d+`)
 
-// walk calls seen with every page that links lead to from a first one, and the forms that ask for pages: one of each kind,
+// walk calls seen with every page that links lead to from a first one, and the forms that ask for pages, filled in: one of each kind,
 // told apart by the path without its numbers and by the names of what follows it. So a new page is walked as soon as another
 // one leads to it.
 func (r *reader) walk(from []string, seen func(path string, doc *html.Node, source string)) {
@@ -120,10 +120,32 @@ func (r *reader) walk(from []string, seen func(path string, doc *html.Node, sour
 			}
 			if to, err := u.Parse(attr(n, "href") + attr(n, "action")); err == nil && strings.HasPrefix(to.Path, "/") {
 				to.Scheme, to.Host, to.Fragment = "", "", ""
+				if n.Data == "form" {
+					to.RawQuery = filledIn(n).Encode()
+				}
 				queue = append(queue, to.RequestURI())
 			}
 		}
 	}
+}
+
+// filledIn is a form as it is sent where the first of every choice is taken.
+func filledIn(form *html.Node) url.Values {
+	values := url.Values{}
+	for n := range form.Descendants() {
+		switch name := attr(n, "name"); {
+		case name == "" || values.Has(name):
+		case n.Data == "select":
+			for o := range n.Descendants() {
+				if value := attr(o, "value"); o.Data == "option" && value != "" && !values.Has(name) {
+					values.Set(name, value)
+				}
+			}
+		case n.Data == "input" && attr(n, "type") != "checkbox" && attr(n, "type") != "radio":
+			values.Set(name, attr(n, "value"))
+		}
+	}
+	return values
 }
 
 func attr(n *html.Node, key string) string {
