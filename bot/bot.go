@@ -174,9 +174,18 @@ func (b *Bot) Take(s flows.Session, e Entry) (t Turn) {
 	}
 	session, effects := book.Step(s, in)
 	t = gather(session, effects, now)
+	if live(session) && (t.Case != nil || !live(s)) {
+		if t.Case == nil {
+			t.Case = &CaseChange{}
+		}
+		t.Case.Live = true
+	}
 	b.speak(book.Library(), effects, &t)
 	return t
 }
+
+// live reports whether what the person writes goes to an officer.
+func live(s flows.Session) bool { return s.Flow == "handoff" && s.State == "live" }
 
 // speak adds the recordings of answers to the messages that have one. A recording that cannot be read is left out: the
 // words say the same.
@@ -227,6 +236,8 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 			change().Relay = true
 		case flows.Withdraw:
 			change().Withdraw = true
+		case flows.Transfer:
+			change().Transfer = &e
 		case flows.Rate:
 			c := change()
 			if e.Score > 0 {

@@ -33,10 +33,24 @@ type Case struct {
 	Reachable bool // false when the person has blocked us or the last message failed for good
 	Erased    bool // the person had their data erased; only codes and dates are left
 	Labels    []int64
-	Steps     []Step   // what was promised, in the order in which it was; of a case that is read or changed alone
-	Newest    int64    // id of the newest line by the person or an officer; of a case that is read or changed alone
-	Meeting   *Meeting // the latest appointment, nil if there never was one; of a case that is read or changed alone
+	Steps     []Step    // what was promised, in the order in which it was; of a case that is read or changed alone
+	Newest    int64     // id of the newest line by the person or an officer; of a case that is read or changed alone
+	Meeting   *Meeting  // the latest appointment, nil if there never was one; of a case that is read or changed alone
+	Proposal  *Proposal // to another office, which the person has not answered yet; nil: none
+	Bot       time.Time // since when the bot speaks with the person again, at an officer's wish; zero: it does not
 }
+
+// A Proposal is that a case go to another office, if its person agrees. The office reads nothing before.
+type Proposal struct {
+	Office  string    `json:"office"`
+	Officer int64     `json:"officer"` // who proposes it
+	By      string    `json:"by"`      // display name
+	Reason  string    `json:"reason"`  // as the person is told it
+	At      time.Time `json:"at"`
+}
+
+// Until is when silence is no.
+func (p *Proposal) Until() time.Time { return p.At.Add(flows.ConsentWithin) }
 
 // The states of a case.
 const (
@@ -53,6 +67,13 @@ const (
 	CaseClose    = "close"
 	CaseReopen   = "reopen"
 	CaseWithdraw = "withdraw"
+)
+
+// The grounds on which a case goes to another office at once, without the bot asking its person.
+const (
+	GroundDanger = "danger" // of a case that is urgent: somebody may come to harm meanwhile
+	GroundLaw    = "law"    // the law says which office; who leads the office decides
+	GroundSpoken = "spoken" // the person has agreed aloud, and the bot cannot reach them
 )
 
 // Life is a case's machine: the same kind of move table as the dialogues.

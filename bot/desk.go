@@ -236,15 +236,17 @@ func (d *Desk) Release(ctx context.Context, who *Officer, id int64) (*Case, erro
 	})
 }
 
-// To is to whom a case is handed: an officer of its office by id, or another office.
+// To is to whom a case is handed: an officer of its office by id; or another office, at once, on one of the Grounds.
 type To struct {
 	Officer int64
 	Office  string
+	Ground  string
 }
 
-// Hand gives a case to another officer of the office, who holds it from now on, or to another office's queue. The note,
-// if any, is for colleagues. The receiver has Claimed zero until they claim it or answer: only then is the person told
-// that somebody is there.
+// Hand gives a case to another officer of the office, who holds it from now on, or to another office's queue. The note
+// is for colleagues, and there must be one where another office has the case from now on without the bot asking: else see
+// Propose. The receiver has Claimed zero until they claim it or answer: only then is the person told that somebody is
+// there.
 func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note string) (*Case, error) {
 	note, err := words(note)
 	if err != nil {
@@ -263,19 +265,24 @@ func (d *Desk) Hand(ctx context.Context, who *Officer, id int64, to To, note str
 		if err := w.receives(officer, to.Office); err != nil {
 			return err
 		}
-		return w.hand(officer, to.Office, note)
+		if officer == nil {
+			if err := w.grounded(to.Ground, note); err != nil {
+				return err
+			}
+		}
+		return w.hand(officer, to, note)
 	})
 }
 
 // hand gives the case to an officer, to another office's queue, or back into its own, with a note if there is one.
-func (w *work) hand(officer *Officer, office, note string) error {
-	event, name := CaseHand, flows.EventHanded
+func (w *work) hand(officer *Officer, to To, note string) error {
+	event, name, office := CaseHand, flows.EventHanded, to.Office
 	var slots map[string]string
 	switch {
 	case officer != nil:
 		slots = map[string]string{"to": officer.First(), "officer": officer.Name}
 	case office != "":
-		slots = map[string]string{"office": office}
+		slots = map[string]string{"office": office, "ground": to.Ground}
 	default:
 		event, name = CaseRelease, flows.EventReleased
 	}
@@ -291,7 +298,7 @@ func (w *work) hand(officer *Officer, office, note string) error {
 	w.waits()
 	w.event(name, slots)
 	if office != "" {
-		w.c.Office, w.c.Labels = office, nil // labels are the office's own
+		w.c.Office, w.c.Labels, w.c.Proposal = office, nil, nil // labels are the office's own
 	}
 	if officer == nil {
 		return nil
@@ -342,7 +349,7 @@ func (d *Desk) Close(ctx context.Context, who *Officer, id int64, how Closing) (
 		}
 		w.c.Officer, w.c.Holder = w.who.ID, w.who.Name
 		w.c.Outcome, w.c.Structure, w.c.Closed = how.Outcome, how.Structure, w.now
-		w.c.Waiting, w.c.Unread = time.Time{}, 0
+		w.c.Waiting, w.c.Unread, w.c.Proposal = time.Time{}, 0, nil
 		w.event(flows.EventClosed, slots)
 		return nil
 	})
@@ -420,10 +427,10 @@ func (w *work) move(event string) error {
 func (w *work) overtaken() error { return &Overtaken{State: w.c.State, Holder: w.c.Holder} }
 
 // claim makes the officer the holder, who may already be it: then there is nothing to do, unless the case was handed
-// over and this is the first that the receiver does.
+// over and this is the first that the receiver does, or the bot speaks again and is to stop.
 func (w *work) claim() error {
 	mine := w.c.State == StateClaimed && w.c.Officer == w.who.ID
-	if mine && !w.c.Claimed.IsZero() {
+	if mine && !w.c.Claimed.IsZero() && w.c.Bot.IsZero() {
 		return nil
 	}
 	if !mine {
@@ -431,7 +438,10 @@ func (w *work) claim() error {
 			return err
 		}
 	}
-	w.c.Officer, w.c.Holder, w.c.Claimed = w.who.ID, w.who.Name, w.now
+	if !mine || w.c.Claimed.IsZero() {
+		w.c.Claimed = w.now
+	}
+	w.c.Officer, w.c.Holder = w.who.ID, w.who.Name
 	w.event(flows.EventClaimed, map[string]string{"officer": w.who.First()})
 	return nil
 }
@@ -449,10 +459,95 @@ func (w *work) directs() error {
 func (w *work) receives(officer *Officer, office string) error {
 	switch {
 	case officer != nil && office == "" && officer.ID != w.who.ID && officer.May(w.c.Office),
-		officer == nil && office != w.c.Office && w.lib.Office(office) != nil:
+		officer == nil && office != w.c.Office && Receives(w.lib.Office(office)):
 		return nil
 	}
 	return fmt.Errorf("hand to nobody, or to an officer of another office: %w", ErrInvalid)
+}
+
+// Receives reports whether an office takes people in.
+func Receives(o *content.Office) bool { return o != nil && (o.BAOM == nil || *o.BAOM) }
+
+// grounded checks on which ground another office has the case at once, and that it is said why.
+func (w *work) grounded(ground, why string) error {
+	switch {
+	case why == "":
+	case ground == GroundDanger && w.c.Urgent != "", ground == GroundSpoken && !w.asks(), ground == GroundLaw && w.who.Leads(w.c.Office):
+		return nil
+	case ground == GroundLaw:
+		return fmt.Errorf("hand to another office by law: %w", ErrForbidden)
+	}
+	return fmt.Errorf("hand to another office without the person's consent, or a ground: %w", ErrInvalid)
+}
+
+// asks reports whether the bot can ask the person.
+func (w *work) asks() bool { return !w.c.Erased && w.c.Channel != Imported && w.c.Reachable }
+
+// MaxReason is the length of the longest reason that a person is told, in characters.
+const MaxReason = 300
+
+// Propose lets the bot ask the person, in their language, whether another office may have their case. Their yes moves it
+// to that office's queue, which reads it from then on; no leaves it, and so does silence for as long as
+// flows.ConsentWithin. One proposal stands at a time.
+func (d *Desk) Propose(ctx context.Context, who *Officer, id int64, office, reason string) (*Case, error) {
+	reason = strings.Join(strings.Fields(reason), " ")
+	if _, err := words(reason); err != nil || reason == "" || utf8.RuneCountInString(reason) > MaxReason {
+		return nil, fmt.Errorf("a proposal without a reason that can be told: %w", ErrInvalid)
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		if w.c.State == StateClosed || w.c.Proposal != nil {
+			return w.overtaken()
+		}
+		if err := w.receives(nil, office); err != nil {
+			return err
+		}
+		if !w.asks() {
+			return fmt.Errorf("ask somebody who cannot be reached: %w", ErrInvalid)
+		}
+		w.c.Proposal = &Proposal{Office: office, Officer: who.ID, By: who.Name, Reason: reason, At: w.now}
+		w.event(flows.EventProposed, map[string]string{"office": office, "case": itoa(id), "officer": who.First(), "reason": reason})
+		return nil
+	})
+}
+
+// Recall takes a proposal back that the person has not answered.
+func (d *Desk) Recall(ctx context.Context, who *Officer, id int64) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		if w.c.Proposal == nil {
+			return w.overtaken()
+		}
+		w.c.Proposal = nil
+		w.event(flows.EventRecalled, map[string]string{"office": w.c.Office})
+		return nil
+	})
+}
+
+// Return gives the conversation back to the bot at one of flows.Points. The case stays where it is; the next reply, or
+// whoever takes it, ends that.
+func (d *Desk) Return(ctx context.Context, who *Officer, id int64, point string) (*Case, error) {
+	return d.change(ctx, who, id, func(w *work) error {
+		if err := w.directs(); err != nil {
+			return err
+		}
+		switch {
+		case w.c.State == StateClosed:
+			return w.overtaken()
+		case !slices.Contains(flows.Points(w.lib.Form(), w.c.Answers["profile"]), point), !w.asks():
+			return fmt.Errorf("give back to the bot: %w", ErrInvalid)
+		}
+		w.event(flows.EventReturned, map[string]string{"to": point})
+		w.c.Bot = w.now
+		if w.c.State == StateClaimed {
+			w.c.Waiting, w.c.Unread = time.Time{}, 0
+		}
+		return nil
+	})
 }
 
 // waits marks that the person waits for an officer again.
@@ -504,6 +599,10 @@ func (w *work) note(text string) error {
 // event tells the person's dialogue, and leaves a line. What was said before goes out before what the dialogue says.
 func (w *work) event(name string, slots map[string]string) {
 	w.Flush = w.Flush || name != flows.EventClaimed
+	switch name {
+	case flows.EventClaimed, flows.EventReleased, flows.EventHanded, flows.EventClosed, flows.EventReopened:
+		w.c.Bot = time.Time{}
+	}
 	w.entry(name, slots)
 	w.line(name, slots)
 }

@@ -171,7 +171,7 @@ func TestDeskDay(t *testing.T) {
 	must(o.desk.Take(ctx, o.head, id))
 	equal(t, "a head takes over", o.told(), "claimed officer=Latifa")
 	must(o.desk.Release(ctx, o.head, id))
-	c = must(o.desk.Hand(ctx, o.karim, id, bot.To{Office: "tiznit"}, ""))
+	c = must(o.desk.Hand(ctx, o.head, id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "La tutelle est à Tiznit."))
 	if c.Office != "tiznit" || c.State != bot.StateOpen || c.Officer != 0 {
 		t.Errorf("handed to another office the case is in its queue, got %+v", c)
 	}
@@ -210,7 +210,7 @@ func TestDeskDay(t *testing.T) {
 	}
 	equal(t, "the transcript", kept, "claimed by Amina El Idrissi", "note by Latifa Bennani: Le récépissé expire vendredi.",
 		"note by Amina El Idrissi: Il parle tachelhit.", "handed by Amina El Idrissi", "claimed by Karim Ouhaddou",
-		"released by Latifa Bennani", "claimed by Latifa Bennani", "released by Latifa Bennani", "handed by Karim Ouhaddou",
+		"released by Latifa Bennani", "claimed by Latifa Bennani", "released by Latifa Bennani", "note by Latifa Bennani: La tutelle est à Tiznit.", "handed by Latifa Bennani",
 		"claimed by Omar Tiznit", "closed by Omar Tiznit", "reopened by Omar Tiznit")
 }
 
@@ -262,10 +262,22 @@ func TestDeskRights(t *testing.T) {
 		{"reply", func(w *bot.Officer, id int64) error { _, err := o.desk.Reply(ctx, w, id, "oui", nil); return err }, []error{yes, late, late, late, never, never}},
 		{"note", func(w *bot.Officer, id int64) error { _, err := o.desk.Note(ctx, w, id, "vu"); return err }, []error{yes, yes, yes, yes, never, never}},
 		{"release", func(w *bot.Officer, id int64) error { _, err := o.desk.Release(ctx, w, id); return err }, []error{yes, late, yes, yes, never, never}},
-		{"hand", func(w *bot.Officer, id int64) error {
-			_, err := o.desk.Hand(ctx, w, id, bot.To{Office: "tiznit"}, "")
+		{"propose", func(w *bot.Officer, id int64) error {
+			_, err := o.desk.Propose(ctx, w, id, "tiznit", "votre travail est là-bas")
 			return err
 		}, []error{yes, late, yes, yes, never, never}},
+		{"recall", func(w *bot.Officer, id int64) error {
+			if _, err := o.desk.Propose(ctx, o.amina, id, "tiznit", "votre travail est là-bas"); err != nil {
+				return err
+			}
+			_, err := o.desk.Recall(ctx, w, id)
+			return err
+		}, []error{yes, late, yes, yes, never, never}},
+		{"return", func(w *bot.Officer, id int64) error { _, err := o.desk.Return(ctx, w, id, "menu"); return err }, []error{yes, late, yes, yes, never, never}},
+		{"hand by law", func(w *bot.Officer, id int64) error {
+			_, err := o.desk.Hand(ctx, w, id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "la tutelle est là-bas")
+			return err
+		}, []error{never, late, yes, yes, never, never}},
 		{"hand to Karim", func(w *bot.Officer, id int64) error {
 			_, err := o.desk.Hand(ctx, w, id, bot.To{Officer: o.karim.ID}, "")
 			return err
@@ -307,18 +319,26 @@ func TestDeskRefuses(t *testing.T) {
 	id, _ := o.arrive()
 	big := make([]byte, bot.MaxMedia+1)
 	for name, err := range map[string]error{
-		"an empty reply":       second(o.desk.Reply(ctx, o.amina, id, " \n ", nil)),
-		"an endless reply":     second(o.desk.Reply(ctx, o.amina, id, strings.Repeat("ع", bot.MaxReply+1), nil)),
-		"a reply of no text":   second(o.desk.Reply(ctx, o.amina, id, "a\x00b", nil)),
-		"an empty file":        second(o.desk.Reply(ctx, o.amina, id, "", &bot.Media{})),
-		"a file too big":       second(o.desk.Reply(ctx, o.amina, id, "", &bot.Media{Data: big})),
-		"an empty note":        second(o.desk.Note(ctx, o.amina, id, "")),
-		"an unknown outcome":   second(o.desk.Close(ctx, o.amina, id, bot.Closing{Outcome: "solved"})),
-		"an unknown structure": second(o.desk.Close(ctx, o.amina, id, bot.Closing{Outcome: "oriented", Structure: "nowhere"})),
-		"handing to nobody":    second(o.desk.Hand(ctx, o.amina, id, bot.To{}, "")),
-		"handing to oneself":   second(o.desk.Hand(ctx, o.amina, id, bot.To{Officer: o.amina.ID}, "")),
-		"handing to the same":  second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "agadir"}, "")),
-		"handing to both":      second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit", Officer: o.karim.ID}, "")),
+		"an empty reply":        second(o.desk.Reply(ctx, o.amina, id, " \n ", nil)),
+		"an endless reply":      second(o.desk.Reply(ctx, o.amina, id, strings.Repeat("ع", bot.MaxReply+1), nil)),
+		"a reply of no text":    second(o.desk.Reply(ctx, o.amina, id, "a\x00b", nil)),
+		"an empty file":         second(o.desk.Reply(ctx, o.amina, id, "", &bot.Media{})),
+		"a file too big":        second(o.desk.Reply(ctx, o.amina, id, "", &bot.Media{Data: big})),
+		"an empty note":         second(o.desk.Note(ctx, o.amina, id, "")),
+		"an unknown outcome":    second(o.desk.Close(ctx, o.amina, id, bot.Closing{Outcome: "solved"})),
+		"an unknown structure":  second(o.desk.Close(ctx, o.amina, id, bot.Closing{Outcome: "oriented", Structure: "nowhere"})),
+		"handing to nobody":     second(o.desk.Hand(ctx, o.amina, id, bot.To{}, "")),
+		"handing to oneself":    second(o.desk.Hand(ctx, o.amina, id, bot.To{Officer: o.amina.ID}, "")),
+		"handing to the same":   second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "agadir"}, "")),
+		"handing on no ground":  second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit"}, "plus près")),
+		"handing in no danger":  second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit", Ground: bot.GroundDanger}, "plus près")),
+		"handing unasked":       second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit", Ground: bot.GroundSpoken}, "d'accord au guichet")),
+		"handing without why":   second(o.desk.Hand(ctx, o.head, id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "")),
+		"proposing no office":   second(o.desk.Propose(ctx, o.amina, id, "paris", "plus près")),
+		"proposing its own":     second(o.desk.Propose(ctx, o.amina, id, "agadir", "plus près")),
+		"proposing without why": second(o.desk.Propose(ctx, o.amina, id, "tiznit", " ")),
+		"an unknown point":      second(o.desk.Return(ctx, o.amina, id, "field.shoe-size")),
+		"handing to both":       second(o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit", Officer: o.karim.ID}, "")),
 	} {
 		if !errors.Is(err, bot.ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", name, err)

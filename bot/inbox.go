@@ -631,7 +631,7 @@ func (d *Desk) Redistribute(ctx context.Context, who *Officer, from int64, note 
 			if w.c.State != StateClaimed || w.c.Officer != from {
 				return w.overtaken()
 			}
-			return w.hand(to, "", note)
+			return w.hand(to, To{}, note)
 		})
 		if err != nil {
 			return n, err

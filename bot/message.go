@@ -128,6 +128,8 @@ type CaseChange struct {
 	Relay     bool              // file the entry in the case
 	Withdraw  bool              // close it at the person's wish
 	Attend    *flows.Attend     // the answer to an appointment
+	Transfer  *flows.Transfer   // the person's answer to a proposal, which may be of another case of theirs
+	Live      bool              // the person is with the officer, and no more with the bot
 	Score     int               // survey, 1 to 5; belongs to the open case or the one closed last
 	Comment   string            // survey
 }
@@ -167,7 +169,7 @@ type Line struct {
 	Lat     float64
 	Lon     float64
 	Media   *Media            // without Data: see Cases.Media
-	Event   string            // for ByEvent: claimed, released, handed, closed, reopened, opened, withdrawn, urgent, rated, or EventUnsent
+	Event   string            // for ByEvent: claimed, released, handed, proposed, agreed, kept, lapsed, recalled, returned, closed, reopened, opened, withdrawn, urgent, rated, or EventUnsent
 	Slots   map[string]string // facts of the event: officer, office, outcome …
 	Status  Status
 	Why     string // of a failed line, in plain words

@@ -36,7 +36,8 @@ type Pass struct {
 	Of     func(*step) string
 }
 
-// A Read is a way of understanding a person. It is a sealed sum: Options, Field, Fields, Words, Find, Place, Relayed.
+// A Read is a way of understanding a person. It is a sealed sum: Options, Field, Fields, Words, Find, Place, Relayed,
+// Proposed.
 type Read interface {
 	// yields are the events the read can cause; each must be a move of the state.
 	yields() []string
@@ -71,13 +72,15 @@ func everywhere() map[string]string {
 		"answer": "ask/answered", "language": "welcome/language", "away": "welcome/back",
 		EventClaimed: "handoff/live", EventReleased: "handoff/waiting", EventHanded: "handoff/waiting",
 		EventReopened: "handoff/waiting", EventClosed: "survey/score",
+		EventProposed: "transfer/asked", EventRecalled: "transfer/recalled", EventReturned: "intake/returned",
+		"transfer.yes": "transfer/agreed", "transfer.no": "transfer/kept", "transfer.lapsed": "transfer/lapsed",
 	}
 }
 
-// Flows are the dialogues: welcome, menu, ask, intake (generated from the form), handoff, survey, and what is one's
-// own (case, data), office (find a bureau), orient (who else can help).
+// Flows are the dialogues: welcome, menu, ask, intake (generated from the form), handoff, transfer (may another office have
+// the case?), survey, and what is one's own (case, data), office (find a bureau), orient (who else can help).
 func Flows(form *content.Form) []Flow {
-	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), survey(), ownCase(), ownData(), office(), orient()}
+	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), transfer(), survey(), ownCase(), ownData(), office(), orient()}
 }
 
 // full is a flow's move table with the moves it shares with all others.

@@ -200,6 +200,7 @@ func withdraw(t *step) {
 		t.out = append(t.out, Withdraw{})
 		t.set("case.state", "closed")
 		t.loseMeeting()
+		t.unpropose()
 		t.say("handoff.withdrawn", nil, nil)
 	}
 	t.clearForm()

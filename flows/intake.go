@@ -20,12 +20,13 @@ func intake(form *content.Form) Flow {
 			"resume":   {Tell: tellResume, Read: []Read{Options{"back.continue", "back.restart"}}},
 			"restart":  {Do: restart, Pass: Pass{[]string{"begin"}, func(*step) string { return "begin" }}},
 			"continue": {Pass: Pass{nil, pending}},
-			"summary":  {Tell: tellSummary, Read: []Read{Options{"summary.send", "summary.edit"}}},
+			"summary":  {Tell: tellSummary, Read: []Read{Options{"summary.send", "summary.edit"}}, Pass: Pass{[]string{"summary.send"}, sendOne}},
 			"edit":     {Tell: tellEdit, Read: []Read{Fields{form.Fields}}},
-			"send":     {Do: openCase, Pass: Pass{[]string{"sent"}, func(*step) string { return "sent" }}},
+			"send":     {Do: sendIntake, Pass: Pass{[]string{"sent", "live"}, sentOrLive}},
+			"returned": {Do: tellReturned, Pass: Pass{nil, returned}},
 		},
 		Moves: Moves{
-			move("unagreed", "unagreed", "start"),
+			move("unagreed", "unagreed", "start", "returned"),
 			move("ask", "welcome/needed", "unagreed"),
 			move("case", "already", "start"),
 			move("case", "case/status", "already"),
@@ -37,6 +38,8 @@ func intake(form *content.Form) Flow {
 			move("back", "summary", "edit"),
 			move("field.summary", "summary", "continue"),
 			move("sent", "handoff/waiting", "send"),
+			move("live", "handoff/live", "send"),
+			move("survey", "survey/score", "returned"),
 		},
 	}
 	ids := []string{"field.summary"}
@@ -54,15 +57,85 @@ func intake(form *content.Form) Flow {
 			move("passed", next, field.ID),
 			move("back", before, field.ID),
 			move("more", field.ID, field.ID),
-			move("field."+field.ID, field.ID, "edit", "continue"))
+			move("field."+field.ID, field.ID, "edit", "continue", "returned"))
 		ids = append(ids, "field."+field.ID)
 	}
 	first, last := form.Fields[0].ID, form.Fields[len(form.Fields)-1].ID
-	f.Moves = append(f.Moves, move("begin", first, "start", "restart"), move("back", last, "summary"))
+	f.Moves = append(f.Moves, move("begin", first, "start", "restart", "returned"), move("back", last, "summary"))
 	cont := f.States["continue"]
 	cont.Pass.Yields = ids
 	f.States["continue"] = cont
+	back := f.States["returned"]
+	back.Pass.Yields = append(slices.Clone(ids[1:]), "begin", "unagreed", "menu.menu", "survey")
+	f.States["returned"] = back
 	return f
+}
+
+// Points are where an officer can give the conversation back to the bot: the whole intake, the menu, the survey, or one
+// question of the form, as field.nationality.
+func Points(form *content.Form, profile string) []string {
+	points := []string{"intake", "menu", "survey"}
+	for _, f := range form.Fields {
+		if f.AskedOf(profile) {
+			points = append(points, "field."+f.ID)
+		}
+	}
+	return points
+}
+
+// tellReturned says that it is the bot again who speaks.
+func tellReturned(t *step) {
+	t.s.Pending = ""
+	t.say("handoff.returned", nil, nil)
+}
+
+// returned leads to the point that the officer has chosen. A question of the form is asked anew, alone.
+func returned(t *step) string {
+	point := t.s.Slots["return"]
+	field := strings.TrimPrefix(point, "field.")
+	t.set("return", "")
+	_, known := t.b.fields[field]
+	switch {
+	case point == "menu", point == "survey" && !t.open(), point == "":
+		return "menu.menu"
+	case point == "survey":
+		return "survey"
+	case t.s.Consent != "yes":
+		return "unagreed"
+	case known && field != point:
+		t.set(field, "")
+		t.set("return", field)
+		return point
+	}
+	return "begin"
+}
+
+// sendOne sends the answer to the one question that an officer wanted asked again.
+func sendOne(t *step) string {
+	if t.s.Slots["return"] != "" {
+		return "summary.send"
+	}
+	return ""
+}
+
+// sendIntake opens the case, or brings the answers to the officer who asked for them.
+func sendIntake(t *step) {
+	t.set("return", "")
+	if !t.open() || t.s.Slots["case.state"] != "claimed" {
+		openCase(t)
+		return
+	}
+	t.s.Pending = ""
+	t.openWith("")
+	t.relay()
+	t.say("intake.updated", t.caseSlots(), nil)
+}
+
+func sentOrLive(t *step) string {
+	if waitingOrLive(t) == "live" {
+		return "live"
+	}
+	return "sent"
 }
 
 func startIntake(t *step) string {
@@ -74,6 +147,7 @@ func startIntake(t *step) string {
 	case t.s.Pending != "":
 		return "resume"
 	}
+	t.set("return", "")
 	return "begin"
 }
 
@@ -94,7 +168,7 @@ func (t *step) clearForm() {
 	for id := range t.b.fields {
 		t.set(id, "")
 	}
-	for _, slot := range []string{"need.group", "contact.ask", "phone", "commune.ask", "place.km", "question", "answer", "candidates"} {
+	for _, slot := range []string{"return", "need.group", "contact.ask", "phone", "commune.ask", "place.km", "question", "answer", "candidates"} {
 		t.set(slot, "")
 	}
 }
@@ -121,13 +195,13 @@ func passField(f content.Field) func(*step) string {
 	return func(t *step) string {
 		asked := f.AskedOf(t.s.Slots["profile"])
 		switch {
-		case t.back && !asked:
+		case t.back && (!asked || t.s.Slots["return"] != ""):
 			return "back"
 		case t.back:
 			t.set(f.ID, "")
 			t.back = false
 			return ""
-		case !asked || t.s.Slots[f.ID] != "":
+		case !asked, t.s.Slots[f.ID] != "", t.s.Slots["return"] != "" && t.s.Slots["return"] != f.ID:
 			return "passed"
 		}
 		return ""

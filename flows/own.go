@@ -11,7 +11,7 @@ func ownCase() Flow {
 	return Flow{
 		Name: "case",
 		States: map[string]State{
-			"status": {Tell: tellCase, Read: []Read{Find{}}},
+			"status": {Pass: Pass{[]string{EventProposed}, askedOfCase}, Tell: tellCase, Read: []Read{Find{}}},
 		},
 		Moves: Moves{
 			move("found", "ask/answered", "status"),
@@ -50,6 +50,15 @@ func (t *step) caseTold(page string) string {
 		text += "\n\n" + more
 	}
 	return text
+}
+
+// askedOfCase leads to the question about the case that still waits for an answer.
+func askedOfCase(t *step) string {
+	if t.s.Slots["transfer.to"] == "" {
+		return ""
+	}
+	t.say("case."+t.s.Slots["case.state"], t.caseSlots(), nil)
+	return EventProposed
 }
 
 // ownData shows a person what is held about them, and erases it for good.

@@ -21,6 +21,8 @@ import (
 //	* le dossier avance : third | vous: words | nous: words | fait: words      its stage, and what was promised
 //	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
 //	* rendez-vous le 2026-11-26 10:00 · * rendez-vous déplacé au 2026-11-27 09:30 · * rendez-vous annulé · * rendez-vous proche
+//	* Amina propose tiznit : sa raison · * la proposition est retirée    may another office have the case?
+//	* la conversation revient au bot : field.nationality                 or intake, menu, survey
 type Player struct {
 	Book    *Book
 	Session Session
@@ -107,6 +109,13 @@ func (p *Player) event(line string) (*Input, error) {
 		return p.progress(rest), nil
 	}
 	switch {
+	case has("propose"):
+		_, reason, _ := strings.Cut(line, " : ")
+		return &Input{Event: EventProposed, Slots: map[string]string{"officer": words[0], "office": words[2], "reason": reason}}, nil
+	case has("retirée"):
+		return &Input{Event: EventRecalled, Slots: map[string]string{"office": p.Session.Slots["case.office"]}}, nil
+	case has("revient"):
+		return &Input{Event: EventReturned, Slots: map[string]string{"to": last}}, nil
 	case has("jours"):
 		n, err := strconv.Atoi(words[0])
 		if err != nil {
@@ -199,6 +208,8 @@ func Transcript(effects []Effect) string {
 			out.WriteString("# transmis à l'agent")
 		case Withdraw:
 			out.WriteString("# demande annulée")
+		case Transfer:
+			fmt.Fprintf(&out, "# autre bureau : %s %s", e.Answer, e.Office)
 		case Rate:
 			fmt.Fprintf(&out, "# note %d, « %s »", e.Score, e.Comment)
 		case Remind:

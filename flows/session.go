@@ -86,6 +86,9 @@ const (
 	EventClosed   = "closed"   // the case was closed; slots: outcome
 	EventReopened = "reopened" // the case was opened again
 	EventProgress = "progress" // the case has come further; slots: case (its reference), stage, steps (Promises)
+	EventProposed = "proposed" // another office is proposed: does the person agree? slots: office, case, officer, reason
+	EventRecalled = "recalled" // the proposal does not stand any more; slots: office, which has the case
+	EventReturned = "returned" // the officer gives the conversation back to the bot; slots: to, one of Points
 	EventReminder = "reminder" // a Remind effect fell due; slots: what
 
 	// An officer proposed, moved or called off an appointment, or one is near; slots: meeting (its id), sequence, at (RFC
@@ -95,7 +98,7 @@ const (
 )
 
 // An Effect is something that must happen because of a step. It is a sealed sum: Say, OpenCase, Relay, Withdraw,
-// Rate, Remind, Attend, Alert, Asked, Forget.
+// Transfer, Rate, Remind, Attend, Alert, Asked, Forget.
 type Effect interface{ effect() }
 
 // Say is one message to the person, in their language: Markdown of the subset that content.Markdown reads, and the
@@ -137,6 +140,21 @@ type Relay struct{}
 
 // Withdraw closes the open case at the person's wish.
 type Withdraw struct{}
+
+// Transfer is the person's answer to the proposal that a case of theirs go to another office. Where that proposal does not
+// stand any more, it changes nothing.
+type Transfer struct {
+	Answer string // TransferYes, TransferNo or TransferSilence
+	Office string // which was proposed
+	Case   string // as EventProposed named it
+}
+
+// The answers to a proposal.
+const (
+	TransferYes     = "yes"
+	TransferNo      = "no"
+	TransferSilence = "silence" // for as long as ConsentWithin, which is no
+)
 
 // Rate stores what the person thought of the service: a score from 1 to 5, or 0 and words.
 type Rate struct {
@@ -188,6 +206,7 @@ func (Say) effect()      {}
 func (OpenCase) effect() {}
 func (Relay) effect()    {}
 func (Withdraw) effect() {}
+func (Transfer) effect() {}
 func (Rate) effect()     {}
 func (Remind) effect()   {}
 func (Attend) effect()   {}

@@ -96,25 +96,55 @@ func (t *step) event() {
 		if to := t.in.Slots["office"]; to != "" {
 			t.set("case.office", to)
 			t.loseMeeting()
+			t.unpropose()
 		}
 		t.set("to", t.in.Slots["to"])
 	case EventClosed:
 		t.set("case.state", "closed")
 		t.loseMeeting()
+		t.unpropose()
 	case EventMeeting, EventMeetingNear:
 		t.meeting()
 		return
 	case EventProgress:
 		t.keepProgress()
 		return
-	case EventReminder:
-		if t.s.Flow != "survey" || t.s.State != "score" {
+	case EventProposed:
+		if t.in.Slots["office"] == "" || !t.open() {
 			return
 		}
+		t.propose()
+	case EventRecalled:
+	case EventReturned:
+		t.set("return", t.in.Slots["to"])
+	case EventReminder:
+		t.reminder()
+		return
 	default:
 		return
 	}
-	t.move(t.in.Event)
+	if !t.beside() {
+		t.move(t.in.Event)
+	}
+}
+
+// reminder handles a timer that has come.
+func (t *step) reminder() {
+	switch t.in.Slots["what"] {
+	case "survey":
+		if t.at("survey", "score") {
+			t.move(EventReminder)
+		}
+	case "transfer":
+		switch {
+		case t.s.Slots["transfer.to"] == "": // nobody is asked any more
+		case t.at("menu", "stopped"): // nobody wants to hear of it
+			t.out = append(t.out, t.transfer(TransferSilence))
+			t.unpropose()
+		default:
+			t.move("transfer.lapsed")
+		}
+	}
 }
 
 // person handles what a person wrote, pressed or sent.
@@ -211,6 +241,7 @@ func (t *step) press(id string) {
 		t.answer(value)
 	case kind == "menu" && everywhere()[id] != "", id == "back.continue" && t.s.Pending != "", id == "handoff.cancel" && t.open():
 		t.move(id)
+	case kind == "transfer" && t.lateProposal(id):
 	case kind == "need" && t.lateNeed(value):
 	case t.lateAnswer(id):
 	default:
@@ -228,6 +259,15 @@ func (t *step) lateNeed(code string) bool {
 	t.set("need", need.ID)
 	t.move("menu.intake")
 	return true
+}
+
+// lateProposal takes the answer to a proposal that still stands from wherever the person is.
+func (t *step) lateProposal(id string) bool {
+	event, ok := t.answersProposal(id)
+	if ok {
+		t.move(event)
+	}
+	return ok
 }
 
 // lateAnswer corrects an answer of the intake in hand by an old button of one of its questions.
@@ -366,7 +406,7 @@ func (t *step) words() {
 		t.press(t.s.Options[n-1])
 		return
 	}
-	if asks(t.in.Text) && t.digress(false) {
+	if asks(t.in.Text) && t.s.Flow != "transfer" && t.digress(false) {
 		return
 	}
 	if id, ok := t.b.lib.Match(t.in.Text, t.s.Options); ok && !inPassing(id, t.in.Text) {
@@ -431,7 +471,7 @@ func (t *step) takesWords(kinds ...string) bool {
 			if slices.Contains(kinds, r.Kind) {
 				return true
 			}
-		case Words, Relayed, Comment, Scale:
+		case Words, Relayed, Proposed, Comment, Scale:
 			return true
 		}
 	}

@@ -16,7 +16,7 @@ func survey() Flow {
 	return Flow{
 		Name: "survey",
 		States: map[string]State{
-			"score":  {Say: "survey.score", Do: startSurvey, Read: []Read{scale}},
+			"score":  {Tell: tellSurvey, Do: startSurvey, Read: []Read{scale}},
 			"again":  {Say: "survey.again", Read: []Read{scale}},
 			"words":  {Say: "survey.words", Read: []Read{Comment{}}},
 			"thanks": {Do: thank, Pass: Pass{[]string{"menu.menu"}, func(*step) string { return "menu.menu" }}},
@@ -31,7 +31,18 @@ func survey() Flow {
 
 func startSurvey(t *step) {
 	t.out = append(t.out, Remind{What: "survey", After: surveyAgain})
-	t.clearForm()
+	if !t.open() { // else the officer asks in the middle of it
+		t.clearForm()
+	}
+}
+
+// tellSurvey asks for a score, at the end or, where an officer wants to know before, on the way.
+func tellSurvey(t *step) {
+	page := "survey.score"
+	if t.open() {
+		page = "survey.score.open"
+	}
+	t.say(page, nil, t.choices())
 }
 
 func thank(t *step) { t.say("survey.thanks", nil, nil) }

@@ -131,7 +131,7 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 	if err := again.do(ctx, "steps", "id", "body", "step", "case_id in (select id from cases where person = $1)", loser.Person); err != nil {
 		return err
 	}
-	for _, column := range []string{"answers", "last", "comment"} {
+	for _, column := range []string{"answers", "last", "comment", "proposal"} {
 		if err := again.do(ctx, "cases", "id", column, column, "person = $1", loser.Person); err != nil {
 			return err
 		}

@@ -18,7 +18,8 @@ import (
 // caseColumns are what scanCase reads.
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
-	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels, k.stage`
+	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels, k.stage,
+	k.proposal, coalesce(k.bot_at, '0001-01-01')`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -33,10 +34,10 @@ type caseRow struct {
 func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var k caseRow
 	var profile, need string
-	var answers, last, comment, wrapped []byte
+	var answers, last, comment, wrapped, proposal []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage, &proposal, &k.Bot)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
@@ -46,7 +47,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	if k.State == bot.StateClosed {
 		k.Stage = bot.StageClosed
 	}
-	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting} {
+	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting, &k.Bot} {
 		if t.Year() <= 1 {
 			*t = time.Time{}
 		}
@@ -57,7 +58,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 		}
 		var words []byte
 		if err := errors.Join(unseal(k.aead, "answers", k.person, answers, &k.Answers), unseal(k.aead, "last", k.person, last, &k.Last),
-			unseal(k.aead, "comment", k.person, comment, &words)); err != nil {
+			unseal(k.aead, "comment", k.person, comment, &words), unseal(k.aead, "proposal", k.person, proposal, &k.Proposal)); err != nil {
 			return nil, err
 		}
 		k.Comment = string(words)
@@ -381,9 +382,13 @@ func (s *Store) change(ctx context.Context, conn *pgxpool.Conn, id int64, f func
 // queueChange writes a changed case and what comes with it.
 func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *news) error {
 	now := s.now()
+	proposal, err := sealProposal(k)
+	if err != nil {
+		return err
+	}
 	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11, labels = $12,
-		stage = case when $13 = 'closed' then stage else $13 end where id = $1`,
-		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...), k.Stage)
+		stage = case when $13 = 'closed' then stage else $13 end, proposal = $14, bot_at = $15 where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...), k.Stage, proposal, nullTime(k.Bot))
 	if k.aead == nil {
 		if len(work.Messages)+len(work.Pending) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)
@@ -449,6 +454,14 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		told.add(bot.TopicInbox)
 	}
 	return nil
+}
+
+// sealProposal seals what waits for the person's consent, if anything.
+func sealProposal(k *caseRow) ([]byte, error) {
+	if k.Proposal == nil || k.aead == nil {
+		return nil, nil
+	}
+	return seal(k.aead, "proposal", k.person, k.Proposal)
 }
 
 // queueIndex brings the blind indexes of a case up to what is known, so that those of older cases follow as they are

@@ -75,7 +75,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 		f as materialized (select id from m where kind <> ''),
 		w as (delete from media_wanted where message in (select id from f))
 		update media set state = 'erased', data = null, name = null where message in (select id from f)`, conversation)
-	b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', erased = true, labels = '{}', waiting_at = null, unread = 0,
+	b.Queue(`update cases set answers = null, last = null, comment = null, proposal = null, names = '{}', phones = '{}', erased = true, labels = '{}', waiting_at = null, unread = 0,
 		state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
 		where person = $1`, person, now)
 	b.Queue(`update conversations set peer_hash = uuid_send(gen_random_uuid()), peer = '', session = null, open_case = null, rev = rev + 1, keyboard = '' where id = $1`, conversation)
@@ -322,7 +322,7 @@ func (s *Store) purgeCase(ctx context.Context, id int64, before time.Time) error
 		b := &pgx.Batch{}
 		queueTally(b, id, k.Answers, before)
 		// One that was opened again meanwhile is left alone, and then nothing of it is erased.
-		b.Queue(`update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true
+		b.Queue(`update cases set answers = null, last = null, comment = null, proposal = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true
 			where id = $1 and state = 'closed' and closed_at < $2`, id, before)
 		// Who has no conversation, and no other case, is not known by anything any more.
 		b.Queue(`update people p set wrapped = null, erased_at = $2 where p.id = $1 and p.wrapped is not null

@@ -345,7 +345,7 @@ func (s *Store) forgetImported(ctx context.Context, reference string) error {
 	var id, person int64
 	var office string
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `update cases set answers = null, last = null, comment = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true, waiting_at = null, unread = 0,
+		err := tx.QueryRow(ctx, `update cases set answers = null, last = null, comment = null, proposal = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true, waiting_at = null, unread = 0,
 			state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
 			where reference = $1 and import is not null and conversation is null and not erased returning id, person, office`, reference, s.now()).Scan(&id, &person, &office)
 		if err != nil {

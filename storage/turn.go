@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -367,6 +368,9 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	caseID := h.entry.Case
 	h.session.Lang = t.Session.Lang
 	if t.Case != nil {
+		if err := s.answerProposal(ctx, db, h, t.Case.Transfer, &done.told); err != nil {
+			return done, err
+		}
 		if caseID, err = s.changeCase(ctx, db, h, t.Case, &done.told); err != nil {
 			return done, err
 		}
@@ -503,6 +507,11 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 	if id == 0 && !c.Open {
 		return 0, nil
 	}
+	if id != 0 && c.Open {
+		if err := s.complete(ctx, db, h, id, c); err != nil {
+			return 0, err
+		}
+	}
 	answers, err := seal(h.aead, "answers", h.person, c.Answers)
 	if err != nil {
 		return 0, err
@@ -529,6 +538,69 @@ func (s *Store) changeCase(ctx context.Context, db querier, h *hand, c *bot.Case
 		told.add(bot.TopicOffice(office)) // where it was; settleCase adds where it is
 	}
 	return s.settleCase(ctx, db, h, id, c, told)
+}
+
+// complete adds to the answers of a turn what the case holds beyond them: a dialogue that asks for one thing does not take
+// away another.
+func (s *Store) complete(ctx context.Context, db querier, h *hand, id int64, c *bot.CaseChange) error {
+	var sealed []byte
+	var profile, need string
+	if err := db.QueryRow(ctx, `select answers, profile, need from cases where id = $1`, id).Scan(&sealed, &profile, &need); err != nil {
+		return err
+	}
+	held := map[string]string{}
+	if err := unseal(h.aead, "answers", h.person, sealed, &held); err != nil {
+		return err
+	}
+	held["profile"], held["need"] = profile, need
+	maps.DeleteFunc(held, func(_, v string) bool { return v == "" })
+	maps.Copy(held, c.Answers)
+	c.Answers = held
+	return nil
+}
+
+// answerProposal does what a person's answer to a proposal means, where it still stands: yes moves the case to the other
+// office's queue, no and silence bring it before the office's officers again.
+func (s *Store) answerProposal(ctx context.Context, db querier, h *hand, answer *flows.Transfer, told *news) error {
+	if answer == nil {
+		return nil
+	}
+	id, err := strconv.ParseInt(answer.Case, 10, 64)
+	if err != nil {
+		return nil // of no case
+	}
+	k, err := s.scanCase(db.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1 and k.conversation = $2 and k.state <> 'closed' for no key update of k`, id, h.id))
+	if errors.Is(err, bot.ErrNotFound) || err == nil && (k.Proposal == nil || k.Proposal.Office != answer.Office) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	told.add(bot.TopicCase(id), bot.TopicOffice(k.Office))
+	event := "kept"
+	switch answer.Answer {
+	case flows.TransferYes:
+		event = "agreed"
+		told.add(bot.TopicOffice(answer.Office))
+		if _, err := db.Exec(ctx, `update cases set office = $2, labels = '{}', state = 'open', officer = null, claimed_at = null, proposal = null, bot_at = null,
+			waiting_at = coalesce(waiting_at, $3) where id = $1`, id, answer.Office, s.now()); err != nil {
+			return err
+		}
+		if _, err := db.Exec(ctx, `delete from drafts where case_id = $1`, id); err != nil {
+			return err
+		}
+		if _, err := db.Exec(ctx, loseMeetings, id, s.now()); err != nil {
+			return err
+		}
+	case flows.TransferSilence:
+		event = "lapsed"
+		fallthrough
+	default:
+		if _, err := db.Exec(ctx, `update cases set proposal = null, waiting_at = coalesce(waiting_at, $2), unread = unread + 1 where id = $1`, id, s.now()); err != nil {
+			return err
+		}
+	}
+	return s.event(ctx, db, h.aead, h.person, h.id, id, nil, event, map[string]string{"office": answer.Office, "from": k.Office})
 }
 
 // openCase opens a conversation's case, to which everything that has been said so far belongs.
@@ -589,8 +661,9 @@ func (s *Store) settleCase(ctx context.Context, db querier, h *hand, id int64, c
 			waiting_at = case when $3 then coalesce(waiting_at, $4) else waiting_at end,
 			last = case when exists (select 1 from messages where id = $7 and deleted) then null else coalesce($5, last) end,
 			state = case when $6 then 'closed' else state end, closed_at = case when $6 then $4 else closed_at end,
-			outcome = case when $6 then 'withdrawn' else outcome end
-		where id = $1 returning office, state`, id, c.Urgent, c.Relay, now, last, c.Withdraw, h.message).Scan(&office, &state)
+			outcome = case when $6 then 'withdrawn' else outcome end,
+			proposal = case when $6 then null else proposal end, bot_at = case when $6 or $8 then null else bot_at end
+		where id = $1 returning office, state`, id, c.Urgent, c.Relay, now, last, c.Withdraw, h.message, c.Live).Scan(&office, &state)
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,10 @@ type caseView struct {
 	Directs  bool // may release, hand over, close
 	MayTake  bool // may take it from its holder
 	Peers    []bot.Officer
-	Offices  []content.Office
+	Offices  []content.Office // that another office can be proposed from
+	MayAsk   bool             // the bot can ask the person
+	Grounds  []string         // on which the case can go to another office at once
+	Points   []point          // where the bot can go on
 	Outcomes []string
 	Places   []content.Structure // for an orientation, those that suit the need first
 	Suits    int                 // how many of them do
@@ -54,6 +57,31 @@ type caseView struct {
 
 // Tagged reports whether a label is on the case.
 func (v caseView) Tagged(id int64) bool { return slices.Contains(v.Case.Labels, id) }
+
+// A point is where the bot can go on with the person.
+type point struct{ ID, Label string }
+
+// points are where the bot can go on with the person of a case.
+func (c *Console) points(k *bot.Case, l content.Lang) (list []point) {
+	for _, id := range flows.Points(c.Lib().Form(), k.Answers["profile"]) {
+		list = append(list, point{ID: id, Label: c.Lib().Label(pointLabel(id), l)})
+	}
+	return list
+}
+
+// grounds are those on which an officer can give a case to another office at once.
+func grounds(k *bot.Case, who *bot.Officer, mayAsk bool) (list []string) {
+	if k.Urgent != "" {
+		list = append(list, bot.GroundDanger)
+	}
+	if !mayAsk {
+		list = append(list, bot.GroundSpoken)
+	}
+	if who.Leads(k.Office) {
+		list = append(list, bot.GroundLaw)
+	}
+	return list
+}
 
 // A fact is one answer of the intake.
 type fact struct {
@@ -145,7 +173,9 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 		if v.Peers, err = c.Desk.Colleagues(r.Context(), who, k.Office); err != nil {
 			return caseView{}, err
 		}
-		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib().Offices()), func(o content.Office) bool { return o.ID == k.Office })
+		v.Offices = slices.DeleteFunc(slices.Clone(c.Lib().Offices()), func(o content.Office) bool { return o.ID == k.Office || !bot.Receives(&o) })
+		v.MayAsk = !k.Erased && k.Channel != bot.Imported && k.Reachable
+		v.Grounds, v.Points = grounds(k, who, v.MayAsk), c.points(k, l)
 		v.Places, v.Suits = c.places(k, l)
 	}
 	c.dossier(r, &v)
@@ -322,6 +352,21 @@ func (c *Console) release(w http.ResponseWriter, r *http.Request, who *bot.Offic
 	return c.act(w, r, "release", func(id int64) (*bot.Case, error) { return c.Desk.Release(r.Context(), who, id) })
 }
 
+func (c *Console) propose(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	return c.act(w, r, "propose", func(id int64) (*bot.Case, error) {
+		return c.Desk.Propose(r.Context(), who, id, r.FormValue("office"), r.FormValue("text"))
+	})
+}
+
+func (c *Console) recall(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	return c.act(w, r, "recall", func(id int64) (*bot.Case, error) { return c.Desk.Recall(r.Context(), who, id) })
+}
+
+// giveBack lets the bot speak with the person again.
+func (c *Console) giveBack(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	return c.act(w, r, "return", func(id int64) (*bot.Case, error) { return c.Desk.Return(r.Context(), who, id, r.FormValue("point")) })
+}
+
 func (c *Console) reopen(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
 	return c.act(w, r, "reopen", func(id int64) (*bot.Case, error) { return c.Desk.Reopen(r.Context(), who, id) })
 }
@@ -353,7 +398,7 @@ func (c *Console) hand(w http.ResponseWriter, r *http.Request, who *bot.Officer)
 	case "officer":
 		to.Officer, err = strconv.ParseInt(value, 10, 64)
 	case "office":
-		to.Office = value
+		to.Office, to.Ground = value, r.FormValue("ground")
 	}
 	if err != nil {
 		return fmt.Errorf("hand: %w", bot.ErrInvalid)

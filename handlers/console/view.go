@@ -307,6 +307,16 @@ func (w wording) event(line bot.Line) (string, error) {
 			to = w.office(line.Slots["office"])
 		}
 		slots = append(slots, "to", to)
+		if ground := line.Slots["ground"]; ground != "" {
+			id += ".at-once"
+			slots = append(slots, "ground", w.label("console.ground."+ground))
+		}
+	case "proposed":
+		slots = append(slots, "to", w.office(line.Slots["office"]), "reason", line.Slots["reason"])
+	case "agreed", "kept", "lapsed":
+		slots = []any{"to", w.office(line.Slots["office"]), "from", w.office(line.Slots["from"])}
+	case "returned":
+		slots = append(slots, "point", w.label(pointLabel(line.Slots["to"])))
 	case "closed":
 		slots = append(slots, "outcome", w.label("console.outcome."+line.Slots["outcome"]))
 		if s := w.lib().Structure(line.Slots["structure"]); s != nil {
@@ -350,6 +360,14 @@ func (w wording) event(line bot.Line) (string, error) {
 		return s, nil
 	}
 	return w.text(id, slots...)
+}
+
+// pointLabel is the label of where the bot goes on: a question of the form, or the menu, the survey, the intake.
+func pointLabel(id string) string {
+	if strings.HasPrefix(id, "field.") {
+		return id
+	}
+	return "console.point." + id
 }
 
 // An asset is a file that never changes under its name.
