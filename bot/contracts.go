@@ -138,6 +138,7 @@ type Cases interface {
 	Change(ctx context.Context, id int64, f func(*Case) (CaseWork, error)) (*Case, error)
 
 	Officers
+	Audit
 	Inbox
 }
 

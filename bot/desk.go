@@ -78,16 +78,23 @@ func (d *Desk) Mine(ctx context.Context, who *Officer) ([]Case, error) {
 	return d.Queue(ctx, who, Query{Officer: who.ID})
 }
 
-// Open is a case with its transcript, oldest first.
+// Open is a case with its transcript, oldest first. The officer answers for having read it.
 func (d *Desk) Open(ctx context.Context, who *Officer, id int64) (*Case, []Line, error) {
-	c, lines, err := d.Cases.Case(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !who.May(c.Office) {
-		return nil, nil, fmt.Errorf("open: %w", ErrForbidden)
-	}
-	return c, lines, nil
+	return d.open(ctx, who, id, ActRead)
+}
+
+// Print is Open for what is to be printed: ActSheet or ActReceipt.
+func (d *Desk) Print(ctx context.Context, who *Officer, id int64, what string) (*Case, []Line, error) {
+	return d.open(ctx, who, id, what)
+}
+
+func (d *Desk) open(ctx context.Context, who *Officer, id int64, what string) (*Case, []Line, error) {
+	return d.Cases.Read(ctx, id, func(c *Case) (Act, error) {
+		if !who.May(c.Office) {
+			return Act{}, fmt.Errorf("open: %w", ErrForbidden)
+		}
+		return Act{Officer: who.ID, What: what, Office: c.Office, Case: c.ID}, nil
+	})
 }
 
 // Attachment is the file of one line of a case, with Data.

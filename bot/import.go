@@ -423,7 +423,10 @@ func (d *Desk) TakeOver(ctx context.Context, who *Officer, run *DryRun, seen str
 	if len(list) == 0 {
 		return 0, fmt.Errorf("take over nothing: %w", ErrInvalid)
 	}
-	return len(list), d.Imports.TakeOver(ctx, run.Import.ID, list, func() string { return flows.Reference(office.Letters, rand.Uint64()) })
+	if err := d.Imports.TakeOver(ctx, run.Import.ID, list, func() string { return flows.Reference(office.Letters, rand.Uint64()) }); err != nil {
+		return 0, err
+	}
+	return len(list), d.note(ctx, who, Act{What: ActImport, Office: office.ID, N: len(list)})
 }
 
 // Codes are what the words of a column can mean; nil for a column that is not one of codes.

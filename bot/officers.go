@@ -77,7 +77,15 @@ func (d *Desk) Appoint(ctx context.Context, who *Officer, o Officer) error {
 	case !who.manages(&o):
 		return fmt.Errorf("appoint: %w", ErrForbidden)
 	}
-	return d.Cases.SaveOfficer(ctx, &o)
+	if err := d.Cases.SaveOfficer(ctx, &o); err != nil {
+		return err
+	}
+	return d.noteAbout(ctx, who, &o, ActAppoint)
+}
+
+// noteAbout files what an officer did to another's account.
+func (d *Desk) noteAbout(ctx context.Context, who, about *Officer, what string) error {
+	return d.note(ctx, who, Act{What: what, Office: about.Office, About: about.ID})
 }
 
 // rights reports whether there is such a role, with an office where it belongs to one.
@@ -89,7 +97,8 @@ func (d *Desk) rights(role, office string) bool {
 // makes no administrator; nobody changes their own, so that an office is never locked out by a slip. Cases that the
 // officer holds stay theirs until they are shared out.
 func (d *Desk) Entrust(ctx context.Context, who *Officer, id int64, role, office string) error {
-	if _, err := d.Managed(ctx, who, id); err != nil {
+	o, err := d.Managed(ctx, who, id)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -98,7 +107,15 @@ func (d *Desk) Entrust(ctx context.Context, who *Officer, id int64, role, office
 	case !who.manages(&Officer{Role: role, Office: office}):
 		return fmt.Errorf("entrust: %w", ErrForbidden)
 	}
-	return d.Cases.SetRights(ctx, id, role, office)
+	if err := d.Cases.SetRights(ctx, id, role, office); err != nil {
+		return err
+	}
+	if o.Office != office { // both answer for it
+		if err := d.noteAbout(ctx, who, o, ActEntrust); err != nil {
+			return err
+		}
+	}
+	return d.noteAbout(ctx, who, &Officer{ID: id, Office: office}, ActEntrust)
 }
 
 // Managed is an officer whom the officer may manage. Who manages nobody learns nothing of who there is.
@@ -118,22 +135,33 @@ func (d *Desk) Managed(ctx context.Context, who *Officer, id int64) (*Officer, e
 
 // Renew gives an officer another passphrase, by its hash, and ends their log-ins.
 func (d *Desk) Renew(ctx context.Context, who *Officer, id int64, hash string) error {
-	if _, err := d.Managed(ctx, who, id); err != nil {
+	o, err := d.Managed(ctx, who, id)
+	if err == nil {
+		err = d.Cases.SetPassphrase(ctx, id, "", hash)
+	}
+	if err != nil {
 		return err
 	}
-	return d.Cases.SetPassphrase(ctx, id, "", hash)
+	return d.noteAbout(ctx, who, o, ActRenew)
 }
 
 // Disable closes an officer's account or opens it again. Nobody closes their own, so that an office is never locked out by
 // a slip.
 func (d *Desk) Disable(ctx context.Context, who *Officer, id int64, disabled bool) error {
-	if _, err := d.Managed(ctx, who, id); err != nil {
+	o, err := d.Managed(ctx, who, id)
+	if err != nil {
 		return err
 	}
 	if disabled && who.ID == id {
 		return fmt.Errorf("disable oneself: %w", ErrInvalid)
 	}
-	return d.Cases.SetDisabled(ctx, id, disabled)
+	if err := d.Cases.SetDisabled(ctx, id, disabled); err != nil {
+		return err
+	}
+	if !disabled {
+		return d.noteAbout(ctx, who, o, ActEnable)
+	}
+	return d.noteAbout(ctx, who, o, ActDisable)
 }
 
 // Logins lists an officer's log-ins that are not over: one's own, and of those whom one manages.
@@ -148,12 +176,17 @@ func (d *Desk) Logins(ctx context.Context, who *Officer, officer int64) ([]Login
 
 // EndLogin ends one of an officer's log-ins, at once: one's own, and of those whom one manages.
 func (d *Desk) EndLogin(ctx context.Context, who *Officer, officer, id int64) error {
-	if who.ID != officer {
-		if _, err := d.Managed(ctx, who, officer); err != nil {
-			return err
-		}
+	if who.ID == officer {
+		return d.Cases.EndLogin(ctx, officer, id)
 	}
-	return d.Cases.EndLogin(ctx, officer, id)
+	o, err := d.Managed(ctx, who, officer)
+	if err == nil {
+		err = d.Cases.EndLogin(ctx, officer, id)
+	}
+	if err != nil {
+		return err
+	}
+	return d.noteAbout(ctx, who, o, ActEndLogin)
 }
 
 func (o *Officer) manages(other *Officer) bool {

@@ -92,5 +92,5 @@ func (d *Desk) List(ctx context.Context, who *Officer, q Selection) (iter.Seq2[*
 	if !who.Works() || slices.ContainsFunc(q.Offices, func(office string) bool { return !who.May(office) }) {
 		return nil, fmt.Errorf("register: %w", ErrForbidden)
 	}
-	return d.Register.List(ctx, q), nil
+	return d.Register.List(ctx, q), d.noteList(ctx, who, q, ActRegister)
 }

@@ -134,11 +134,28 @@ func ofOffices(offices []string, arg func(any) string) string {
 
 // Case implements bot.Cases.
 func (s *Store) Case(ctx context.Context, id int64) (*bot.Case, []bot.Line, error) {
+	return s.read(ctx, id, nil)
+}
+
+// Read implements bot.Audit.
+func (s *Store) Read(ctx context.Context, id int64, look func(*bot.Case) (bot.Act, error)) (*bot.Case, []bot.Line, error) {
+	return s.read(ctx, id, look)
+}
+
+func (s *Store) read(ctx context.Context, id int64, look func(*bot.Case) (bot.Act, error)) (*bot.Case, []bot.Line, error) {
 	k, err := s.scanCase(s.pool.QueryRow(ctx, `select `+caseColumns+caseTables+` where k.id = $1`, id))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read case %d: %w", id, err)
 	}
-	lines, err := s.lines(ctx, k.aead, k.person, ofCase, id)
+	b := &pgx.Batch{}
+	if look != nil {
+		act, err := look(&k.Case)
+		if err != nil {
+			return nil, nil, err
+		}
+		b.Queue(fileAct, s.actArgs(act)...)
+	}
+	lines, err := s.lines(ctx, b, k.aead, k.person, ofCase, id)
 	if err == nil {
 		k.Meeting, err = scanMeeting(s.pool.QueryRow(ctx, latestMeeting, id))
 	}
@@ -162,21 +179,25 @@ const ofCase = `(m.conversation = (select conversation from cases where id = $1)
 // maxLines bounds a transcript as it is read at once: the newest lines.
 const maxLines = 1000
 
-// lines reads a transcript, oldest first, its newest lines if it is very long. What was told to the dialogue is left out:
+// lines reads a transcript, after what the batch holds and in the same round trip: oldest first, its newest lines if it is
+// very long. What was told to the dialogue is left out:
 // the transcript has its own line of it.
-func (s *Store) lines(ctx context.Context, aead tink.AEAD, person int64, where string, args ...any) ([]bot.Line, error) {
-	rows, err := s.pool.Query(ctx, `
+func (s *Store) lines(ctx context.Context, b *pgx.Batch, aead tink.AEAD, person int64, where string, args ...any) (list []bot.Line, err error) {
+	b.Queue(`
 		select * from (
 			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body,
 			       case when m.status = 'waiting' and not exists (select 1 from outbox w where w.message = m.id) then 'sent' else coalesce(m.status, '') end, m.why, coalesce(m.case_id, 0), m.deleted,
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
-			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []bot.Line
+			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...).Query(func(rows pgx.Rows) error {
+		list, err = openLines(rows, aead, person)
+		return err
+	})
+	return list, s.pool.SendBatch(ctx, b).Close()
+}
+
+// openLines reads the rows of lines.
+func openLines(rows pgx.Rows, aead tink.AEAD, person int64) (list []bot.Line, err error) {
 	for rows.Next() {
 		var l bot.Line
 		var words, name []byte
@@ -223,7 +244,7 @@ func (s *Store) Transcript(ctx context.Context, p bot.Peer, after int64) ([]bot.
 	if err != nil {
 		return nil, err
 	}
-	lines, err := s.lines(ctx, k.aead, k.person, `m.conversation = $1 and m.id > $2 and m.author in ('person', 'bot', 'officer')`, k.id, after)
+	lines, err := s.lines(ctx, &pgx.Batch{}, k.aead, k.person, `m.conversation = $1 and m.id > $2 and m.author in ('person', 'bot', 'officer')`, k.id, after)
 	if err != nil {
 		return nil, fmt.Errorf("read a transcript: %w", err)
 	}

@@ -230,6 +230,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 	if _, err := s.pool.Exec(ctx, `delete from logins where began_at < $1`, now.Add(-bot.Workday)); err != nil {
 		return 0, fmt.Errorf("purge log-ins: %w", err)
 	}
+	if err := s.purgeAudit(ctx, now); err != nil {
+		return 0, err
+	}
 	if err := s.purgeQuestions(ctx, now); err != nil {
 		return 0, err
 	}

@@ -63,6 +63,9 @@ func (p *program) export(ctx context.Context, args []string) error {
 		}
 	}
 	return p.withStore(ctx, func(s *storage.Store) error {
+		if err := s.Note(ctx, bot.Act{What: bot.ActExport, Office: *office}); err != nil {
+			return err
+		}
 		return p.writeTo(*out, func(w io.Writer) error { return console.WriteRegister(w, l, s.List(ctx, q)) })
 	})
 }

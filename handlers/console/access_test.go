@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
 
 	"baom/bot"
+	"baom/flows"
 )
 
 // An overtaking record lets something happen to an officer after they were read at a log-in, while the passphrase is being
@@ -123,5 +125,90 @@ func TestLogins(t *testing.T) {
 	k.post("/console/logout", nil)
 	if list, err := w.store.Logins(t.Context(), w.officers["karim"].ID); err != nil || len(list) != 1 {
 		t.Errorf("after the log-out of one of two: %v %v", list, err)
+	}
+}
+
+// TestAudit: whoever reads a case, in whatever way, prints it, takes a register away or changes somebody's rights is in the
+// log of the office, once for a sitting; its head reads that and nobody else's; nobody's words or name is in it; after
+// thirteen months it is gone.
+func TestAudit(t *testing.T) {
+	w := newWorld(t)
+	media := &bot.Media{Kind: flows.Image, Mime: "image/png", Data: png, State: bot.MediaReady, Size: int64(len(png))}
+	id := w.arrive(arrival{words: "mon mari me frappe", answers: map[string]string{"need": "I1", "profile": "rpt", "first-name": "Mariam"}, media: media})
+	away := w.arrive(arrival{words: "ailleurs", office: "tiznit"})
+	_, lines, err := w.store.Case(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	amina, karim, head, root, omar := w.browser("amina"), w.browser("karim"), w.browser("latifa"), w.browser("root"), w.browser("omar")
+	acts := func(q bot.ActQuery) (list []string) {
+		t.Helper()
+		found, err := w.store.Acts(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range found {
+			list = append(list, strings.TrimSpace(fmt.Sprint(a.Name, " ", a.What, " ", a.Office, " ", a.AboutName)))
+		}
+		return list
+	}
+	at := fmt.Sprint("/console/cases/", id)
+	for range 3 {
+		amina.page(at)
+		amina.get(at + "/live")
+	}
+	omar.get(at) // refused
+	for _, b := range []struct {
+		*browser
+		path string
+	}{{karim, at + "/live"}, {head, fmt.Sprintf("/console/media/%d/%d", id, lines[len(lines)-1].ID)}, {root, at + "/insert"}} {
+		b.get(b.path)
+	}
+	want := []string{"Administration read agadir", "لطيفة بناني read agadir", "Karim Ouhaddou read agadir", "Amina El Idrissi read agadir"}
+	if got := acts(bot.ActQuery{}); !slices.Equal(got, want) {
+		t.Errorf("reading in every way is\n%q, want\n%q", got, want)
+	}
+	amina.page(at + "/sheet")
+	amina.page(at + "/receipt")
+	amina.page("/console/register")
+	amina.workbook("/console/register.xlsx")
+	omar.page(fmt.Sprint("/console/cases/", away))
+	of := fmt.Sprint("/console/officers/", w.officers["karim"].ID)
+	head.post(of+"/rights", url.Values{"role": {"supervisor"}, "office": {"agadir"}})
+	head.post(of+"/renew", nil)
+	head.post(of+"/disabled", url.Values{"disabled": {"yes"}})
+	head.post(of+"/disabled", url.Values{"disabled": {"no"}})
+	root.post("/console/officers", url.Values{"login": {"sara"}, "name": {"Sara"}, "role": {"head"}, "office": {"tiznit"}})
+	want = []string{"لطيفة بناني enable agadir Karim Ouhaddou", "لطيفة بناني disable agadir Karim Ouhaddou", "لطيفة بناني renew agadir Karim Ouhaddou", "لطيفة بناني entrust agadir Karim Ouhaddou",
+		"Amina El Idrissi export agadir", "Amina El Idrissi register agadir", "Amina El Idrissi receipt agadir", "Amina El Idrissi sheet agadir"}
+	if got := acts(bot.ActQuery{Office: "agadir", Limit: 8}); !slices.Equal(got, want) {
+		t.Errorf("the rest is\n%q, want\n%q", got, want)
+	}
+	if got, want := acts(bot.ActQuery{Office: "tiznit"}), []string{"Administration appoint tiznit Sara", "Omar Achtouk read tiznit"}; !slices.Equal(got, want) {
+		t.Errorf("elsewhere it is %q, want %q", got, want)
+	}
+	page := text(head.page("/console/audit"))
+	for _, want := range []string{"Amina El Idrissi · a lu un dossier", "Amina El Idrissi · a exporté le registre", "لطيفة بناني · a fermé un compte · Karim Ouhaddou"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the head does not read %q: %s", want, page)
+		}
+	}
+	for _, no := range []string{"Omar", "Sara", "Mariam", "frappe"} {
+		if strings.Contains(page, no) {
+			t.Errorf("the head of Agadir reads %q", no)
+		}
+	}
+	k, _, err := w.store.Case(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := text(head.page("/console/audit?what=read&case=" + url.QueryEscape(strings.ToLower(k.Reference)))); strings.Count(page, "· a lu un dossier · "+k.Reference) != 4 {
+		t.Errorf("of the case: %s", page)
+	}
+	if status, _, _ := head.get("/console/audit?office=tiznit"); status != 403 {
+		t.Errorf("the head reads another office's log: %d", status)
+	}
+	if page := text(root.page("/console/audit")); !strings.Contains(page, "Omar Achtouk") || !strings.Contains(page, "Amina El Idrissi") {
+		t.Error("the administrator does not read every office's log")
 	}
 }

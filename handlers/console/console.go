@@ -189,6 +189,7 @@ func (c *Console) routes() map[string]member {
 		"POST /console/officers/{id}/renew":    c.renewPassphrase,
 		"GET /console/officers/{id}":           c.officer,
 		"POST /console/officers/{id}/rights":   c.setRights,
+		"GET /console/audit":                   c.audit,
 
 		"POST /console/officers/{id}/logins/{login}/end": c.endLogin,
 

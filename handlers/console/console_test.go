@@ -360,6 +360,8 @@ func TestRights(t *testing.T) {
 		"POST /console/officers":                                                 {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
 		"POST /console/officers/{id}/disabled":                                   {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
 		"POST /console/officers/{id}/rights":                                     {form: url.Values{"role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 303, 303}},
+		"GET /console/audit":                                                     {want: []int{0, 403, 403, 200, 200}},
+		"GET /console/audit?office=tiznit":                                       {want: []int{0, 403, 403, 403, 200}},
 		"GET /console/officers/{id}":                                             {want: []int{0, 403, 403, 200, 200}},
 		"POST /console/officers/{id}/logins/1/end":                               {want: []int{0, 403, 403, 404, 404}}, // not Karim's
 		"POST /console/officers/{id}/renew":                                      {want: []int{0, 403, 403, 200, 200}},
@@ -820,7 +822,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 				t.Errorf("%s in %s: a word is missing: %s", path, lang, said)
 			}
 		}
-		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID),
+		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit",
 			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
 			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",

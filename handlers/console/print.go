@@ -61,7 +61,7 @@ func (c *Console) sheet(w http.ResponseWriter, r *http.Request, who *bot.Officer
 	if err != nil {
 		return err
 	}
-	k, lines, err := c.Desk.Open(r.Context(), who, id)
+	k, lines, err := c.Desk.Print(r.Context(), who, id, bot.ActSheet)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (c *Console) receipt(w http.ResponseWriter, r *http.Request, who *bot.Offic
 	if err != nil {
 		return err
 	}
-	k, _, err := c.Desk.Open(r.Context(), who, id)
+	k, _, err := c.Desk.Print(r.Context(), who, id, bot.ActReceipt)
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func (c *Console) registerExcel(w http.ResponseWriter, r *http.Request, who *bot
 	if err != nil {
 		return err
 	}
-	list, err := c.Desk.List(r.Context(), who, q)
+	list, err := c.Desk.Export(r.Context(), who, q)
 	if err != nil {
 		return err
 	}

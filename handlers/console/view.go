@@ -106,7 +106,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, who *bot.Office
 }
 
 // ownPages are the pages of the register, the figures, the imports and the appointments: they have a style sheet of their own.
-var ownPages = []string{"register", "figures", "imports", "import", "meetings", "meeting-sure"}
+var ownPages = []string{"register", "figures", "imports", "import", "meetings", "meeting-sure", "audit"}
 
 func (c *Console) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
