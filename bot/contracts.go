@@ -148,7 +148,8 @@ type Questions interface {
 	Questions(ctx context.Context, limit int) ([]Question, error)
 
 	// Write files an answer to some questions, and sends what tell says in their language to those who asked to be told,
-	// in one transaction. It fills in ID, At, Told and Questions. ErrConflict: all of them were answered meanwhile.
+	// in one transaction. It fills in ID, At, Told and Questions. ErrConflict: all of them were answered meanwhile. Where tell
+	// is nil nobody is to be told: ErrForbidden if somebody waits.
 	Write(ctx context.Context, w *Written, questions []int64, tell func(content.Lang) string) error
 
 	// Written lists what was written, newest first, with the questions it answers.

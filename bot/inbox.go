@@ -271,6 +271,12 @@ func (d *Desk) reach(ctx context.Context, who *Officer, id int64) (string, error
 	return office, err
 }
 
+// MayOpen is an error where the officer may not see a case, or not any more.
+func (d *Desk) MayOpen(ctx context.Context, who *Officer, id int64) error {
+	_, err := d.reach(ctx, who, id)
+	return err
+}
+
 // Canned lists the ready replies of an office.
 func (d *Desk) Canned(ctx context.Context, who *Officer, office string) ([]Canned, error) {
 	if !who.May(office) {

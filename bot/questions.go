@@ -179,8 +179,9 @@ func cluster(ctx context.Context, lib *content.Library, asked []Question) ([]Clu
 	return list, nil
 }
 
-// Answer files what an officer wrote to some questions, and sends it to those who asked to be told. Title and text have the
-// bounds of an answer of the base; ErrInvalid says which is broken.
+// Answer files what an officer wrote to some questions, and sends it to those who asked to be told. These may be people of
+// any office, so where somebody waits it belongs to who leads an office; what nobody waits for any officer may write. Title
+// and text have the bounds of an answer of the base; ErrInvalid says which is broken.
 func (d *Desk) Answer(ctx context.Context, who *Officer, w Written, questions []int64) (*Written, error) {
 	w.Title, w.Text = strings.TrimSpace(w.Title), strings.TrimSpace(strings.ReplaceAll(w.Text, "\r\n", "\n"))
 	_, need := d.Lib().Need(w.Need)
@@ -194,10 +195,13 @@ func (d *Desk) Answer(ctx context.Context, who *Officer, w Written, questions []
 	}
 	w.Officer, w.Name = who.ID, who.Name
 	lib := d.Lib()
-	err := d.Questions.Write(ctx, &w, questions, func(l content.Lang) string {
-		return strings.TrimSpace(lib.Page("ask.later", l, nil)) + "\n\n" + w.Text + "\n\n" + strings.TrimSpace(lib.Page("ask.later.end", l, nil))
-	})
-	if err != nil {
+	var tell func(content.Lang) string
+	if who.Leads(who.Office) {
+		tell = func(l content.Lang) string {
+			return strings.TrimSpace(lib.Page("ask.later", l, nil)) + "\n\n" + w.Text + "\n\n" + strings.TrimSpace(lib.Page("ask.later.end", l, nil))
+		}
+	}
+	if err := d.Questions.Write(ctx, &w, questions, tell); err != nil {
 		return nil, err
 	}
 	return &w, nil

@@ -71,7 +71,11 @@ func TestUnanswered(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w, err := o.desk.Answer(ctx, o.amina, good, ids)
+	if _, err := o.desk.Answer(ctx, o.amina, good, ids); !errors.Is(err, bot.ErrForbidden) {
+		t.Errorf("an officer writes to people of every office: %v", err)
+	}
+	equal(t, "nothing went out", o.sent())
+	w, err := o.desk.Answer(ctx, o.head, good, ids)
 	if err != nil || w.Told != 2 {
 		t.Fatalf("answer: %+v, %v", w, err)
 	}
@@ -88,6 +92,10 @@ func TestUnanswered(t *testing.T) {
 	}
 	w.Lang, w.Title, w.ID = content.Arabic, "تبني جمل", 99 // one in another language
 	applies(t, bot.Patch(append(written, *w)))
+	good.Title = "Le train"
+	if train, err := o.desk.Answer(ctx, o.amina, good, []int64{list[0].Questions[0].ID}); err != nil || train.Told != 0 {
+		t.Errorf("an officer writes what nobody waits for: %+v, %v", train, err)
+	}
 }
 
 // applies checks that git takes a patch, and that content is sound with what it brings.

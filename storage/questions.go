@@ -131,6 +131,9 @@ func (s *Store) Write(ctx context.Context, w *bot.Written, ids []int64, tell fun
 		if len(backs) == 0 {
 			return fmt.Errorf("these questions were answered meanwhile, or are gone: %w", bot.ErrConflict)
 		}
+		if tell == nil && slices.ContainsFunc(backs, func(back []byte) bool { return back != nil }) {
+			return fmt.Errorf("somebody waits for the answer: %w", bot.ErrForbidden)
+		}
 		w.Questions = len(backs)
 		if w.Told, err = s.tellBack(ctx, tx, backs, tell, &told); err != nil {
 			return err

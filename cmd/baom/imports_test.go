@@ -21,8 +21,9 @@ func TestImports(t *testing.T) {
 		"baom/storage/local":     {},
 		"baom/handlers/telegram": {"baom/bot", "baom/content", "baom/flows"},
 		"baom/handlers/whatsapp": {"baom/bot", "baom/content", "baom/flows"},
-		"baom/handlers/webchat":  {"baom/bot", "baom/content", "baom/flows"},
-		"baom/handlers/console":  {"baom/bot", "baom/content", "baom/flows"},
+		"baom/handlers/client":   {},
+		"baom/handlers/webchat":  {"baom/bot", "baom/content", "baom/flows", "baom/handlers/client"},
+		"baom/handlers/console":  {"baom/bot", "baom/content", "baom/flows", "baom/handlers/client"},
 	}
 	only := map[string]string{ // module prefix → the packages that may import it
 		"github.com/looplab/fsm":     "baom/flows",

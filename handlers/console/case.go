@@ -139,7 +139,12 @@ func (c *Console) caseEvents(w http.ResponseWriter, r *http.Request, who *bot.Of
 	}
 	changed, leave := c.presence.look(id, who)
 	defer leave()
-	return c.stream(w, r, who, feed{topics: []bot.Topic{bot.TopicCase(id)}, still: func() error { return c.stillIn(r, who) },
+	return c.stream(w, r, who, feed{topics: []bot.Topic{bot.TopicCase(id)}, still: func() error {
+		if err := c.stillIn(r, who); err != nil {
+			return err
+		}
+		return c.Desk.MayOpen(r.Context(), who, id) // it may have gone to another office
+	},
 		presence: changed, neighbour: func() (string, error) { return c.neighbours(c.lang(r), id, who) }})
 }
 

@@ -910,11 +910,11 @@ func (b *browser) must(path string) string {
 	return body
 }
 
-// TestEvents: a stream says that something changed, soon, and ends when the officer is disabled.
-func TestEvents(t *testing.T) {
-	w := newWorld(t)
-	b := w.browser("amina")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/console/events", nil)
+// follow opens an event stream; wait is true for an event, false at the end.
+func (b *browser) follow(path string) (wait func(what string) bool) {
+	t := b.w.t
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.w.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -922,7 +922,7 @@ func TestEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	t.Cleanup(func() { response.Body.Close() })
 	if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
 		t.Fatalf("a stream of %s", kind)
 	}
@@ -940,7 +940,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 	}()
-	wait := func(what string) bool {
+	wait = func(what string) bool {
 		t.Helper()
 		select {
 		case _, ok := <-events:
@@ -953,6 +953,13 @@ func TestEvents(t *testing.T) {
 	if !wait("the first event") {
 		t.Fatal("the stream ended at once")
 	}
+	return wait
+}
+
+// TestEvents: a stream says that something changed, soon, and ends when the officer is disabled.
+func TestEvents(t *testing.T) {
+	w := newWorld(t)
+	wait := w.browser("amina").follow("/console/events")
 	w.arrive(arrival{words: "bonjour"})
 	if !wait("an arrival") {
 		t.Fatal("the stream ended on an arrival")
@@ -962,6 +969,28 @@ func TestEvents(t *testing.T) {
 	}
 	w.arrive(arrival{words: "encore"})
 	for wait("the end") {
+	}
+}
+
+// TestEventsOfAnotherOffice: the stream of a case ends once the case has gone to another office, and cannot be opened again.
+func TestEventsOfAnotherOffice(t *testing.T) {
+	w := newWorld(t)
+	id := w.arrive(arrival{words: "bonjour", answers: map[string]string{"need": "A1", "profile": "rpt"}})
+	b := w.browser("amina")
+	wait := b.follow(fmt.Sprintf("/console/cases/%d/events", id))
+	if _, err := w.desk.Note(t.Context(), w.officers["karim"], id, "vu"); err != nil {
+		t.Fatal(err)
+	}
+	if !wait("a note") {
+		t.Fatal("the stream ended on a note")
+	}
+	if _, err := w.desk.Hand(t.Context(), w.officers["karim"], id, bot.To{Office: "tiznit"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	for wait("the end") {
+	}
+	if status, _, _ := b.get(fmt.Sprintf("/console/cases/%d/events", id)); status != 403 {
+		t.Errorf("opened again: %d", status)
 	}
 }
 

@@ -246,3 +246,45 @@ func TestBrowserUnsent(t *testing.T) {
 		})
 	}
 }
+
+// TestBrowserDraftsOfAnother: what an officer had typed is not shown to who logs in after them in the same tab, whether they
+// logged out or their log-in had just ended; to the same officer it is.
+func TestBrowserDraftsOfAnother(t *testing.T) {
+	w := newWorld(t)
+	id := w.arrive(arrival{words: "bonjour", answers: map[string]string{"need": "A1", "profile": "rpt"}})
+	path := fmt.Sprintf("/console/cases/%d", id)
+	tab := openBrowser(t, 1280, 800)
+	note := func() string {
+		return ask(t, tab, "the note", chromedp.Value(`[data-form=note] textarea`))
+	}
+	ended := func() { // as by an administrator, or by its age
+		t.Helper()
+		run(t, tab, chromedp.Navigate("about:blank")) // the page would go to the log-in by itself, meanwhile
+		logins, err := w.desk.Logins(t.Context(), w.officers["amina"], w.officers["amina"].ID)
+		if err != nil || len(logins) == 0 {
+			t.Fatal(logins, err)
+		}
+		for _, l := range logins {
+			if err := w.desk.EndLogin(t.Context(), w.officers["amina"], w.officers["amina"].ID, l.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	enter(t, tab, w, "amina", content.French, path)
+	run(t, tab, script(`document.querySelector("[data-form=note] summary").click()`), chromedp.SendKeys(`[data-form=note] textarea`, "craint son mari"))
+	ended()
+	enter(t, tab, w, "amina", content.French, path)
+	run(t, tab, chromedp.WaitVisible(`[data-form=note] textarea`)) // a draft unfolds its form
+	if got := note(); got != "craint son mari" {
+		t.Errorf("to the same officer: %q", got)
+	}
+	ended()
+	enter(t, tab, w, "karim", content.French, path)
+	run(t, tab, browsertest.Until(fmt.Sprintf(`sessionStorage.getItem("who") === "%d"`, w.officers["karim"].ID)))
+	if got := note(); got != "" {
+		t.Errorf("to another officer: %q", got)
+	}
+	if kept := ask(t, tab, "what is kept", chromedp.Evaluate[string](`JSON.stringify(sessionStorage)`)); strings.Contains(kept, "mari") {
+		t.Errorf("the tab keeps %s", kept)
+	}
+}

@@ -1,10 +1,6 @@
 package console
 
 import (
-	"net"
-	"net/http"
-	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -108,30 +104,4 @@ func (b *buckets) keep(name string, k *bucket) {
 		b.old, b.now = b.now, map[string]*bucket{}
 	}
 	b.now[name] = k
-}
-
-// address is where a request comes from, as far as limits care: an IPv4 address or the /64 of an IPv6 one. Behind a
-// proxy on this machine or in its network it is what the proxy says.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	ip = ip.Unmap()
-	if ip.IsLoopback() || ip.IsPrivate() {
-		list := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if forwarded, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
-			ip = forwarded.Unmap()
-		}
-	}
-	if ip.Is6() {
-		if net, err := ip.Prefix(64); err == nil {
-			return net.String()
-		}
-	}
-	return ip.String()
 }

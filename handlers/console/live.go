@@ -91,7 +91,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, who *bot.Office
 				return nil
 			}
 		case <-f.presence:
-			if said, err := f.neighbour(); err != nil || !send("event: presence\ndata: "+said+"\n\n") {
+			if said, err := f.neighbour(); err != nil || f.still() != nil || !send("event: presence\ndata: "+said+"\n\n") {
 				return nil
 			}
 		case _, ok := <-news:

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"baom/bot"
+	"baom/handlers/client"
 )
 
 // What a log-in's session holds.
@@ -127,7 +128,7 @@ func (c *Console) wrong(w http.ResponseWriter, r *http.Request, login, next stri
 // authenticate is the officer of a login and passphrase, or nil if there is none such. It takes as long for a login
 // that does not exist.
 func (c *Console) authenticate(r *http.Request, login, pass string) (*bot.Officer, error) {
-	ctx, from := r.Context(), address(r)
+	ctx, from := r.Context(), client.Address(r)
 	who, err := &bot.Officer{}, ValidateLogin(login)
 	if err == nil {
 		who, err = c.Cases.OfficerByLogin(ctx, login)

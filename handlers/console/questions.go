@@ -27,6 +27,7 @@ type questionsView struct {
 	Kept     bot.Written // what the officer had typed, where it could not be taken
 	KeptAsks map[int64]bool
 	Wrong    bool
+	Tells    bool // the officer may write to those who wait
 	ByLang   []askedRow
 	ByNeed   []askedRow
 }
@@ -107,7 +108,7 @@ func (c *Console) showQuestions(w http.ResponseWriter, r *http.Request, who *bot
 	}
 	v.ByLang = tally(asking, func(a bot.Asking) string { return string(a.Lang) })
 	v.ByNeed = tally(asking, func(a bot.Asking) string { return a.Need })
-	v.Langs, v.Needs = content.Langs(), c.Lib().Needs()
+	v.Langs, v.Needs, v.Tells = content.Langs(), c.Lib().Needs(), who.Leads(who.Office)
 	return c.render(w, r, who, status, "questions", "console.questions.title", v)
 }
 

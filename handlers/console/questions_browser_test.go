@@ -2,9 +2,11 @@ package console_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"golang.org/x/net/html"
 
 	"baom/bot"
 	"baom/content"
@@ -30,7 +32,8 @@ func (w *world) wonder(n int, l content.Lang, text string, outcomes ...string) {
 	}
 }
 
-// TestBrowserQuestions: an officer sees what people asked in vain, answers several at once, and keeps the draft.
+// TestBrowserQuestions: a head sees what people asked in vain, answers several at once, and keeps the draft; an officer
+// sees who waits and does not write to people of every office.
 func TestBrowserQuestions(t *testing.T) {
 	for lang, width := range map[content.Lang]int64{content.French: 1280, content.Arabic: 360} {
 		t.Run(string(lang), func(t *testing.T) {
@@ -42,9 +45,15 @@ func TestBrowserQuestions(t *testing.T) {
 			tab := openBrowser(t, width, 800)
 			name := fmt.Sprintf("%s-%d-questions", lang, width)
 			run(t, tab, chromedp.Navigate(w.url+"/console/questions"), chromedp.WaitVisible(`[name=login]`), chromedp.Click(fmt.Sprintf(`.tongues [lang=%s]`, lang)),
-				chromedp.WaitVisible(fmt.Sprintf(`html[lang=%s] [name=login]`, lang)), chromedp.SendKeys(`[name=login]`, "amina"), chromedp.SendKeys(`[name=passphrase]`, passphrase),
+				chromedp.WaitVisible(fmt.Sprintf(`html[lang=%s] [name=login]`, lang)), chromedp.SendKeys(`[name=login]`, "latifa"), chromedp.SendKeys(`[name=passphrase]`, passphrase),
 				chromedp.Click(`button.main`), chromedp.WaitVisible(`.clusters`))
 			shoot(t, tab, name+"-1")
+			b := w.browser("amina")
+			if n := len(all(b.page("/console/questions"), func(n *html.Node) bool {
+				return n.Data == "form" && strings.HasPrefix(attr(n, "data-draft"), "question-")
+			})); n != 1 {
+				t.Errorf("an officer may answer %d groups of questions, not the one for which nobody waits", n)
+			}
 			fits(t, tab, "the questions")
 			run(t, tab, chromedp.SendKeys(`[name=title]`, "Envoyer un colis au Maroc"), chromedp.SendKeys(`textarea[name=text]`, "Demandez la liste à **la douane**."),
 				script(`document.querySelector(".clusters form .main").click()`), chromedp.WaitVisible(`.done[data-done=written]`))

@@ -3,10 +3,12 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"baom/bot"
@@ -248,11 +250,17 @@ func (c *Console) registerExcel(w http.ResponseWriter, r *http.Request, who *bot
 	return sendExcel(w, "registre-"+office+"-"+v.From+"-"+v.To+".xlsx", b.Bytes())
 }
 
-// sendExcel sends a workbook to be saved.
+// sendExcel sends a workbook to be saved under a name, of which signs that mean something to somebody are taken out.
 func sendExcel(w http.ResponseWriter, name string, data []byte) error {
+	name = strings.Map(func(r rune) rune {
+		if r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '_'
+	}, strings.ReplaceAll(name, "..", "_"))
 	h := w.Header()
 	h.Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data) // a reader that is gone is no fault of ours
 	return nil

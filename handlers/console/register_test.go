@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -254,6 +255,31 @@ func TestPaper(t *testing.T) {
 			if strings.Contains(text(h), no) {
 				t.Errorf("the receipt says %q", no)
 			}
+		}
+	}
+}
+
+// TestWorkbookName: what an address asks for is in the name of the file, and is nothing else in the header.
+func TestWorkbookName(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser("root")
+	for _, office := range []string{"agadir", `x"; filename="a.exe`, "x\r\nSet-Cookie: a=b", "../../x", "é"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/console/register.xlsx?office="+url.QueryEscape(office), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := b.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			continue
+		}
+		kind, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
+		if err != nil || kind != "attachment" || len(params) != 1 || !strings.HasPrefix(params["filename"], "registre-") || !strings.HasSuffix(params["filename"], ".xlsx") ||
+			strings.ContainsAny(params["filename"], `/\`) {
+			t.Errorf("%q: %q is %v, %v", office, response.Header.Get("Content-Disposition"), params, err)
 		}
 	}
 }

@@ -2,11 +2,7 @@ package webchat
 
 import (
 	"context"
-	"net"
-	"net/http"
-	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -132,30 +128,4 @@ func (b *buckets) take(now time.Time, name string) bool {
 		b.new[name] = k
 	}
 	return k.AllowN(now, 1)
-}
-
-// address is where a request comes from, as far as limits care: an IPv4 address or the /64 of an IPv6 one. Behind a
-// proxy on this machine or in its network it is what the proxy says.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	ip = ip.Unmap()
-	if ip.IsLoopback() || ip.IsPrivate() {
-		list := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if forwarded, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
-			ip = forwarded.Unmap()
-		}
-	}
-	if ip.Is6() {
-		if network, err := ip.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return ip.String()
 }

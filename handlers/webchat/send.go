@@ -19,6 +19,7 @@ import (
 	"baom/bot"
 	"baom/content"
 	"baom/flows"
+	"baom/handlers/client"
 )
 
 // The bounds of what a person sends.
@@ -157,7 +158,7 @@ func (c *Chat) await(ctx context.Context, peer bot.Peer, after int64, news <-cha
 // take reads a post within the limits. What it read is returned with an error too, so that words are not lost.
 func (c *Chat) take(w http.ResponseWriter, r *http.Request, peer bot.Peer, known bool) (posted, error) {
 	slow := refuse("web.slow", http.StatusTooManyRequests)
-	allowed := c.limits.allow(peer.ID, address(r), !known)
+	allowed := c.limits.allow(peer.ID, client.Address(r), !known)
 	if r.ContentLength < 0 || r.ContentLength > maxFields {
 		if !allowed {
 			return posted{}, slow

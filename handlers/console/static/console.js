@@ -110,7 +110,12 @@
     },
   });
 
-  // Drafts stay in this tab until what they were for is done.
+  // Drafts stay in this tab until what they were for is done, or until somebody else sits down at it.
+  const who = document.body.dataset.who;
+  if (who && sessionStorage.getItem("who") !== who) {
+    sessionStorage.clear();
+    sessionStorage.setItem("who", who);
+  }
   const done = document.querySelector("[data-done]")?.dataset.done;
   const sent = sessionStorage.getItem("sent");
   if (done && sent && sent.startsWith((done === "later" || done === "soon" ? "reply" : done) + "-")) sessionStorage.removeItem("draft:" + sent);
