@@ -158,7 +158,7 @@ func (s *Store) commitApart(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batc
 	}
 	born := &birth{due: now}
 	if !r.behind && s.hands.room() {
-		born.due, born.claimed = now.Add(lease), true
+		born.due, born.claimed, born.holder = now.Add(lease), true, s.hub.holder()
 	}
 	done, err := s.commit(ctx, conn, b, h, *a.turn, born)
 	if err != nil {

@@ -59,6 +59,13 @@
 // A claim locks to-do rows, up to 32 at once, and nothing else; what chooses among many rows skips those that are locked. So ids of
 // messages are in commit order per conversation, and there is no cycle.
 //
+// # Several processes
+//
+// Any number of processes may work on one record; an advisory lock on a connection of its own gives each channel's socket to
+// one of them (Store.Hold). What a process has in hand bears its number, and another advisory lock shows that it lives: what
+// one that has ended had in hand falls due within a second or so (holders.go), and the lease is left for one that hangs. A
+// process that lives and knows that a message went out insists on its mark while the database is away, for half a lease.
+//
 // # Clocks
 //
 // What is due is due by this program's clock. Where that was ahead and is set right, or another process's is, what was due

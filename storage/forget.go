@@ -26,8 +26,8 @@ func (s *Store) queueFarewell(b *pgx.Batch, h *hand, t bot.Turn, now time.Time, 
 			return err
 		}
 		b.Queue(`with m as (insert into messages (conversation, author, status, at) values ($1, 'bot', 'waiting', $2) returning id)
-			insert into outbox (message, conversation, channel, due, farewell, attempts) select id, $1, $3, $5, $4, $6 from m returning message`,
-			h.id, now, h.entry.Peer.Channel, sealed, born.due, born.attempts()).QueryRow(born.is)
+			insert into outbox (message, conversation, channel, due, farewell, attempts, holder) select id, $1, $3, $5, $4, $6, $7 from m returning message`,
+			h.id, now, h.entry.Peer.Channel, sealed, born.due, born.attempts(), born.holder).QueryRow(born.is)
 	}
 	return nil
 }

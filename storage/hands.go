@@ -113,7 +113,7 @@ func (s *Store) hand(ctx context.Context, cl *claim, send func(context.Context, 
 	if !follows {
 		close(cl.gone)
 		s.hands.drop(cl)
-		_, err := s.pool.Exec(context.WithoutCancel(ctx), `update outbox set due = $2, attempts = attempts - 1 where message = $1 and due = $3`, cl.id, s.now(), cl.until)
+		_, err := s.pool.Exec(context.WithoutCancel(ctx), `update outbox set due = $2, attempts = attempts - 1, holder = null where message = $1 and due = $3`, cl.id, s.now(), cl.until)
 		s.hub.poke(bot.TopicOutbox(cl.message.Peer.Channel))
 		return err
 	}
@@ -123,13 +123,13 @@ func (s *Store) hand(ctx context.Context, cl *claim, send func(context.Context, 
 		cl.after = external
 	}
 	if !cl.sent { // what follows must find it in the outbox, with its new due time
-		err := s.mark(context.WithoutCancel(ctx), cl, "", sendErr)
+		err := s.insist(func() error { return s.mark(context.WithoutCancel(ctx), cl, "", sendErr) })
 		s.hands.drop(cl)
 		close(cl.gone)
 		return err
 	}
 	close(cl.gone)
-	err := s.markSent(ctx, cl, external, false)
+	err := s.insist(func() error { return s.markSent(ctx, cl, external, false) })
 	s.hands.drop(cl)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,9 @@ type hub struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
+	number int32       // of this process among the holders
+	shown  atomic.Bool // its lock is held
+
 	mu       sync.Mutex
 	watchers map[bot.Topic]map[chan struct{}]bool
 }
@@ -33,9 +37,9 @@ type hub struct {
 // tick is how often the to-do lists are looked at without news.
 const tick = time.Second
 
-func newHub(pool *pgxpool.Pool, log *slog.Logger) *hub {
+func newHub(pool *pgxpool.Pool, number int32, log *slog.Logger) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &hub{pool: pool, log: log, ctx: ctx, cancel: cancel, watchers: map[bot.Topic]map[chan struct{}]bool{}}
+	h := &hub{pool: pool, number: number, log: log, ctx: ctx, cancel: cancel, watchers: map[bot.Topic]map[chan struct{}]bool{}}
 	h.done.Go(func() { h.listen(ctx) })
 	h.done.Go(func() { h.tick(ctx) })
 	return h
@@ -118,16 +122,20 @@ func (h *hub) tick(ctx context.Context) {
 	}
 }
 
-// listen passes on what other processes tell. While its connection is away, everybody is woken every few seconds.
+// listen passes on what other processes tell, and shows them that this one lives. While its connection is away, everybody is woken every few seconds.
 func (h *hub) listen(ctx context.Context) {
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; {
+		began := time.Now()
 		if err := h.listenOnce(ctx); err != nil && ctx.Err() == nil {
 			h.log.Warn("notifications are away; looking every two seconds", "error", err)
 		}
 		h.pokeAll(func(bot.Topic) bool { return true })
+		if failures++; time.Since(began) > time.Minute {
+			failures = 1
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(2 * time.Second):
+		case <-time.After(min(time.Duration(failures)*100*time.Millisecond, 2*time.Second)): // who has no lock is soon taken for dead
 		}
 	}
 }
@@ -154,6 +162,15 @@ func (h *hub) listenOnce(ctx context.Context) error {
 	if _, err := conn.Exec(starting, "listen "+notifyChannel); err != nil {
 		return err
 	}
+	if _, err := conn.Exec(starting, `select pg_advisory_lock_shared($1, $2)`, holderLocks, h.number); err != nil {
+		return err
+	}
+	// The others may have taken this process for dead while it could not be seen.
+	if _, err := conn.Exec(starting, `insert into holders (id) values ($1) on conflict do nothing`, h.number); err != nil {
+		return err
+	}
+	h.shown.Store(true)
+	defer h.shown.Store(false)
 	h.pokeAll(func(bot.Topic) bool { return true })
 	return attend(ctx, conn, func(payload string) { h.poke(bot.Topic(payload)) })
 }

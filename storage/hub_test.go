@@ -111,8 +111,8 @@ func TestHold(t *testing.T) {
 	if held.Err() != nil {
 		t.Error("lost without a reason")
 	}
-	o.until(`(select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())) = 1`)
-	if o.kill(`pid in (select pid from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))`) != 1 {
+	o.until(`(select count(*) from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database())) = 1`)
+	if o.kill(`pid in (select pid from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database()))`) != 1 {
 		t.Fatal("nobody holds the lock")
 	}
 	select {
@@ -123,7 +123,7 @@ func TestHold(t *testing.T) {
 	release() // does nothing more
 	take := func(s *storage.Store) func() {
 		t.Helper()
-		o.until(`not exists (select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))`)
+		o.until(`not exists (select 1 from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database()))`)
 		held, release, ok, err := s.Hold(t.Context(), "telegram")
 		if !ok || err != nil || held.Err() != nil {
 			t.Fatalf("not to be had: %v, %v", ok, err)

@@ -146,8 +146,8 @@ const (
 			from unnest($16::bigint[], $17::bytea[]) with ordinality r(conversation, body, nr) join l on l.id = r.conversation and l.taken join m on m.conversation = l.id
 			order by r.nr returning id, conversation),
 		b as (
-			insert into outbox (message, conversation, channel, due, attempts)
-			select o.id, l.id, l.channel, case when l.behind or not $18 then $13 else $19 end, (not l.behind and $18)::int from o join l on l.id = o.conversation)
+			insert into outbox (message, conversation, channel, due, attempts, holder)
+			select o.id, l.id, l.channel, case when l.behind or not $18 then $13 else $19 end, (not l.behind and $18)::int, case when not l.behind and $18 then $20::int end from o join l on l.id = o.conversation)
 		select l.id, l.fresh, l.fresh and l.taken, l.behind, l.shown, l.open_case,
 		  case when l.fresh and l.taken and l.open_case is not null then pg_notify('` + notifyChannel + `', 'case:' || l.open_case) end::text, null::bigint
 		from l
@@ -331,7 +331,7 @@ func (s *Store) newGroupTurn(arrivals []*arrival, keyboards map[int64]string) *g
 
 func (g *groupOfTurns) queue(b *pgx.Batch, rows map[int64]*groupRow) {
 	b.Queue(groupTurn, g.ids, g.hashes, g.keys, g.kinds, g.words, g.ats, g.turned, g.revs, g.after, g.langs, g.keyboards, g.channels,
-		g.now, g.inHand, g.now.Add(-seenEvery), g.to, g.lines, g.claimed, g.now.Add(lease)).Query(func(found pgx.Rows) error {
+		g.now, g.inHand, g.now.Add(-seenEvery), g.to, g.lines, g.claimed, g.now.Add(lease), g.s.hub.holder()).Query(func(found pgx.Rows) error {
 		defer found.Close()
 		for found.Next() {
 			var id int64

@@ -16,7 +16,7 @@ import (
 )
 
 // lease is how long a claimed message or file belongs to whoever claimed it. Claiming moves its due time ahead by that
-// much, so that what a crash leaves falls due again by itself.
+// much, so that what a crash leaves falls due again by itself; where the crash is seen, at once (holders.go).
 const lease = 60 * time.Second
 
 // maxSends is after how many failed tries a message is given up.
@@ -48,13 +48,32 @@ func (s *Store) Deliver(ctx context.Context, c bot.Channel, send func(context.Co
 	sending, cancel := context.WithTimeout(ctx, lease*3/4)
 	external, sendErr := send(sending, cl.message)
 	cancel()
-	if sendErr == nil {
-		return s.markSent(ctx, cl, external, true)
+	return s.insist(func() error {
+		if sendErr == nil {
+			return s.markSent(ctx, cl, external, true)
+		}
+		if err := s.mark(context.WithoutCancel(ctx), cl, external, sendErr); err != nil {
+			return fmt.Errorf("mark message %d: %w", cl.id, err)
+		}
+		return nil
+	})
+}
+
+// insist makes a mark until the database takes it, for half a lease: who lives and knows that a message went out lets it
+// not go out again because the database was away for a moment.
+func (s *Store) insist(mark func() error) error {
+	began := time.Now()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := mark()
+		if err == nil || time.Since(began) > lease/2 {
+			return err
+		}
+		select {
+		case <-s.ended:
+			return err
+		case <-time.After(pause):
+		}
 	}
-	if err := s.mark(context.WithoutCancel(ctx), cl, external, sendErr); err != nil {
-		return fmt.Errorf("mark message %d: %w", cl.id, err)
-	}
-	return nil
 }
 
 // A wish is for a message to send; several that are made at the same moment are granted by one query.
@@ -120,13 +139,13 @@ func (s *Store) claimHeads(ctx context.Context, c bot.Channel, n int) ([]*claimR
 			  and not exists (select 1 from outbox p where p.conversation = o.conversation and p.message < o.message)
 			order by o.due, o.message limit $4 for update of o skip locked),
 		u as (
-			update outbox o set due = $3, attempts = attempts + 1 from h where o.message = h.message
+			update outbox o set due = $3, attempts = attempts + 1, holder = $5 from h where o.message = h.message
 			returning o.message, o.conversation, o.attempts, o.farewell)
 		select u.message, u.conversation, u.attempts, u.farewell, c.person, p.wrapped, c.peer, c.keyboard, m.body, m.kind, m.case_id,
 		       f.name, f.data, f.mime, f.seconds, of.name, coalesce(k.office, '')
 		from u join messages m on m.id = u.message join conversations c on c.id = u.conversation join people p on p.id = c.person
 		left join media f on f.message = m.id and f.state = 'ready' left join officers of on of.id = m.officer left join cases k on k.id = m.case_id
-		order by u.message`, c, now, now.Add(lease), n)
+		order by u.message`, c, now, now.Add(lease), n, s.hub.holder())
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +243,7 @@ func (s *Store) mark(ctx context.Context, cl *claim, external string, sendErr er
 			due, counted = s.now().Add(send.After), false
 		}
 		// Only while the lease is still this one's: a later claim has its own.
-		b.Queue(`update outbox set due = $2, attempts = case when $4 then attempts else attempts - 1 end where message = $1 and due = $3`,
+		b.Queue(`update outbox set due = $2, attempts = case when $4 then attempts else attempts - 1 end, holder = null where message = $1 and due = $3`,
 			cl.id, due, cl.until, counted)
 		s.log.Debug("a message will be tried again", "message", cl.id, "attempt", cl.message.Attempt, "error", sendErr)
 	}
@@ -246,11 +265,11 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 	m := bot.Media{State: bot.MediaWanted}
 	err := s.pool.QueryRow(ctx, `
 		with h as (select message from media_wanted where channel = $1 and due <= $2 order by due limit 1 for update skip locked),
-		u as (update media_wanted w set due = $3, attempts = attempts + 1 from h where w.message = h.message returning w.message, w.ref, w.attempts)
+		u as (update media_wanted w set due = $3, attempts = attempts + 1, holder = $4 from h where w.message = h.message returning w.message, w.ref, w.attempts)
 		select u.message, u.ref, u.attempts, f.mime, f.size, f.seconds, l.kind,
 		       coalesce(l.case_id, (select k.id from cases k where k.conversation = l.conversation and l.id > k.lines_after and l.id <= k.lines_upto)), c.person, p.wrapped
 		from u join media f on f.message = u.message join messages l on l.id = u.message join conversations c on c.id = l.conversation join people p on p.id = c.person`,
-		c, now, now.Add(2*lease)).Scan(&id, &ref, &attempts, &m.Mime, &m.Size, &m.Seconds, &m.Kind, &caseID, &person, &wrapped)
+		c, now, now.Add(2*lease), s.hub.holder()).Scan(&id, &ref, &attempts, &m.Mime, &m.Size, &m.Seconds, &m.Kind, &caseID, &person, &wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return bot.ErrIdle
 	}
@@ -276,7 +295,7 @@ func (s *Store) Fetch(ctx context.Context, c bot.Channel, open func(context.Cont
 		if gone != nil && gone.After > 0 { // asked to wait: that is no failed try
 			due, counted = s.now().Add(gone.After), false
 		}
-		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2, attempts = case when $4 then attempts else attempts - 1 end where message = $1 and due = $3`,
+		_, dbErr := s.pool.Exec(ctx, `update media_wanted set due = $2, attempts = case when $4 then attempts else attempts - 1 end, holder = null where message = $1 and due = $3`,
 			id, due, now.Add(2*lease), counted)
 		s.log.Debug("a file will be fetched again", "message", id, "attempt", attempts, "error", err)
 		return dbErr

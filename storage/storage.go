@@ -48,14 +48,16 @@ type Store struct {
 	live     *live
 	vault    *vault
 	hub      *hub
-	now      func() time.Time
+	clock    clock
 	log      *slog.Logger
 	officers *pgxstore.PostgresStore
 	closing  sync.Once
+	ended    chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	peers  map[string]known // conversations by blind index, bounded
 	wishes map[bot.Channel]*gatherer[*wish]
+	asks   map[string]*pgx.Conn // by lock: where it was asked for last, in vain; nil once closed
 
 	drawing sync.Mutex
 	people  []int64 // ids drawn for people yet to come
@@ -103,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	s := &Store{pool: pool, now: o.Now, log: o.Log, turning: make(chan struct{}, turners), peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}}
+	s := &Store{pool: pool, clock: clock{of: o.Now, back: make(chan struct{}, 1)}, log: o.Log, turning: make(chan struct{}, turners), peers: map[string]known{}, wishes: map[bot.Channel]*gatherer[*wish]{}, asks: map[string]*pgx.Conn{}, ended: make(chan struct{})}
 	s.slots.of, s.hands.by = map[int64]*slot{}, map[int64][]*claim{}
 	if s.linePool, err = pgxpool.NewWithConfig(ctx, lineConfig(config)); err != nil {
 		pool.Close()
@@ -111,39 +113,49 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.line = newGatherer(maxGroup, markLinger, s.together)
 	s.apart = newGatherer(maxApart, 0, s.besides)
-	if err := s.open(ctx, o); err != nil {
+	number, err := s.open(ctx, o)
+	if err != nil {
 		pool.Close()
 		s.linePool.Close()
 		return nil, err
 	}
 	s.officers = pgxstore.NewWithCleanupInterval(pool, 0) // Purge removes what has expired
-	s.hub = newHub(pool, o.Log)
+	s.hub = newHub(pool, number, o.Log)
+	s.now()
+	s.clock.wake()
 	s.hub.done.Go(func() { s.watchClock(s.hub.ctx) })
+	s.hub.done.Go(func() { s.inherit(s.hub.ctx) })
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, o Options) error {
+// open connects, and draws the process's number among the holders.
+func (s *Store) open(ctx context.Context, o Options) (number int32, err error) {
 	if err := s.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("the database cannot be reached: %w", err)
+		return 0, fmt.Errorf("the database cannot be reached: %w", err)
 	}
 	if err := s.CheckSchema(ctx); err != nil {
-		return err
+		return 0, err
 	}
-	var err error
 	if s.vault, err = newVault(ctx, s.pool, o.Secret); err != nil {
-		return err
+		return 0, err
+	}
+	if err := s.pool.QueryRow(ctx, `insert into holders default values returning id`).Scan(&number); err != nil {
+		return 0, fmt.Errorf("draw a number: %w", err)
 	}
 	s.live, err = newLive(o.RedisURL, s.vault.installation, o.Log)
-	return err
+	return number, err
 }
 
 // Close lets go of every connection. It may be called again.
 func (s *Store) Close() {
 	s.closing.Do(func() {
-		s.hub.close()
+		close(s.ended)
 		s.apart.close()
 		s.line.close()
 		s.live.close()
+		s.leave()
+		s.hub.close() // last: who has no lock is taken for dead
+		s.dropAsking()
 		s.linePool.Close()
 		s.pool.Close()
 	})
@@ -232,17 +244,22 @@ func (s *Store) Lock(ctx context.Context, name string) (release func(), ok bool,
 func (s *Store) Hold(ctx context.Context, name string) (held context.Context, release func(), ok bool, err error) {
 	asking, cancelAsking := context.WithTimeout(ctx, timeout)
 	defer cancelAsking()
-	conn, err := pgx.ConnectConfig(asking, s.pool.Config().ConnConfig.Copy())
-	if err != nil {
-		return nil, nil, false, fmt.Errorf("lock %s: %w", name, err)
+	conn := s.asking(name, nil)
+	if conn == nil {
+		if conn, err = pgx.ConnectConfig(asking, s.pool.Config().ConnConfig.Copy()); err != nil {
+			return nil, nil, false, fmt.Errorf("lock %s: %w", name, err)
+		}
 	}
 	err = conn.QueryRow(asking, `select pg_try_advisory_lock(hashtextextended('baom ' || $1, 0))`, name).Scan(&ok)
-	if err != nil || !ok {
+	if err != nil {
 		conn.Close(asking)
-		if err != nil {
-			err = fmt.Errorf("lock %s: %w", name, err)
+		return nil, nil, false, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !ok {
+		if other := s.asking(name, conn); other != nil {
+			other.Close(asking)
 		}
-		return nil, nil, false, err
+		return nil, nil, false, nil
 	}
 	held, end := context.WithCancel(ctx)
 	gone := make(chan struct{})
@@ -257,6 +274,35 @@ func (s *Store) Hold(ctx context.Context, name string) (held context.Context, re
 		conn.Close(closing) // which releases it
 	}()
 	return held, func() { end(); <-gone }, true, nil
+}
+
+// asking swaps the connection that waits for the next asking for a lock: who has not got it asks again soon, on the same one.
+// After Close it takes none in.
+func (s *Store) asking(name string, conn *pgx.Conn) (was *pgx.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asks == nil {
+		return conn
+	}
+	was = s.asks[name]
+	delete(s.asks, name)
+	if conn != nil {
+		s.asks[name] = conn
+	}
+	return was
+}
+
+// dropAsking closes the connections on which locks were asked for in vain.
+func (s *Store) dropAsking() {
+	s.mu.Lock()
+	asks := s.asks
+	s.asks = nil
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	for _, conn := range asks {
+		conn.Close(ctx)
+	}
 }
 
 // Stats are the figures of the backlog.

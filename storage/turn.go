@@ -324,6 +324,7 @@ func unless(err, expected error) error {
 type birth struct {
 	due     time.Time
 	claimed bool
+	holder  *int32  // who has it in hand
 	ids     []int64 // of the messages, once the batch was sent
 	caseID  int64   // theirs
 }
@@ -466,8 +467,8 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 		b.Queue(`with m as (
 				insert into messages (conversation, case_id, author, officer, body, fleeting, status, at)
 				values ($1, $2, $3, $4, $5, $6, 'waiting', $7) returning id)
-			insert into outbox (message, conversation, channel, due, attempts) select id, $1, $8, $9, $10 from m returning message`,
-			conversation, caseID, author, officer, sealed, fleeting, now, c, born.due, born.attempts()).QueryRow(born.is)
+			insert into outbox (message, conversation, channel, due, attempts, holder) select id, $1, $8, $9, $10, $11 from m returning message`,
+			conversation, caseID, author, officer, sealed, fleeting, now, c, born.due, born.attempts(), born.holder).QueryRow(born.is)
 		return nil
 	}
 	var mime string
@@ -483,11 +484,11 @@ func (s *Store) queueMessage(b *pgx.Batch, aead tink.AEAD, person, conversation 
 	b.Queue(`with m as (
 			insert into messages (conversation, case_id, author, officer, kind, body, fleeting, status, at)
 			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8) returning id),
-		o as (insert into outbox (message, conversation, channel, due, attempts) select id, $1, $9, $15, $16 from m),
+		o as (insert into outbox (message, conversation, channel, due, attempts, holder) select id, $1, $9, $15, $16, $17 from m),
 		f as (insert into media (message, mime, size, seconds, name, data, state)
 			select id, $10, $11, $12, $13, $14, 'ready' from m where $14::bytea is not null)
 		select id from m`,
-		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due, born.attempts()).QueryRow(born.is)
+		conversation, caseID, author, officer, kind, sealed, fleeting, now, c, mime, len(data), length, name, data, born.due, born.attempts(), born.holder).QueryRow(born.is)
 	return nil
 }
 

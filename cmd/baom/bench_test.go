@@ -36,7 +36,7 @@ func carrier(b *testing.B) (*whatsapptest.Server, *whatsapptest.Account, *exec.C
 	s := whatsapptest.New(b)
 	s.Patience = time.Minute
 	office := s.Account("212528000001", "90000000000001", "BAOM")
-	start, _ := processes(b, s, "BAOM_WHATSAPP_PER_MINUTE=60000")
+	start := processes(b, s, "BAOM_WHATSAPP_PER_MINUTE=60000")
 	linkProcess(b, office, start)
 	cmd, out := start("serve")
 	out.find(b, `("state":"connected")`)

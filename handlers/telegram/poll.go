@@ -28,7 +28,7 @@ func (t *Telegram) pollHeld(ctx context.Context, receive receiver) error {
 			t.Log.Warn("telegram: the lock for polling cannot be asked for", "error", err)
 		}
 		if err != nil || !ok {
-			sleep(ctx, 2*time.Second)
+			sleep(ctx, 400*time.Millisecond)
 			return nil
 		}
 		defer release()

@@ -155,8 +155,8 @@ func (w *WhatsApp) Run(ctx context.Context, receive func(context.Context, bot.En
 
 // The pauses between two looks whether there is something to do.
 const (
-	lookForPairing = 3 * time.Second // no telephone is paired
-	lookForLine    = 2 * time.Second // another process has the line
+	lookForPairing = 3 * time.Second        // no telephone is paired
+	lookForLine    = 400 * time.Millisecond // another process has the line
 )
 
 // once opens the line if a telephone is paired and no other process has it, and carries messages until it ends. It tells
