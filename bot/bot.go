@@ -26,6 +26,9 @@ type Bot struct {
 	Turners    int // turns at the same time; 0: 8
 	Senders    int // messages under way at the same time on each channel, beside those that answer what has just arrived; 0: 16
 
+	// Expect is how soon each office usually answers, as Expectations knows it; nil: nothing is known.
+	Expect func() map[string]string
+
 	leaving Crew // the answers under way to what has just arrived
 }
 
@@ -169,6 +172,9 @@ func (b *Bot) Take(s flows.Session, e Entry) (t Turn) {
 	}
 	in.At = in.At.In(now.Location())
 	in.Seed = b.Seed()
+	if b.Expect != nil {
+		in.Expect = b.Expect()
+	}
 	if e.Media != nil && e.Media.State == MediaLost {
 		in.Slots = map[string]string{"lost": "yes"}
 	}

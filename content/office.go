@@ -170,6 +170,33 @@ func (o *Office) Next(t time.Time) (next time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// Between is for how long the office was open between two times in its time zone. Of more than maxBetween days it says no
+// more than of so many.
+func (o *Office) Between(from, to time.Time) (open time.Duration) {
+	for i := range maxBetween {
+		noon := time.Date(from.Year(), from.Month(), from.Day()+i, 12, 0, 0, 0, from.Location())
+		at := func(minute int) time.Time {
+			return time.Date(noon.Year(), noon.Month(), noon.Day(), minute/60, minute%60, 0, 0, from.Location())
+		}
+		if at(0).After(to) {
+			break
+		}
+		for _, s := range o.on(noon) {
+			begins, ends := at(s.from), at(s.to)
+			if begins.Before(from) {
+				begins = from
+			}
+			if ends.After(to) {
+				ends = to
+			}
+			open += max(0, ends.Sub(begins))
+		}
+	}
+	return open
+}
+
+const maxBetween = 90
+
 // HoursText tells the usual week's hours, days of equal hours together: "lundi–jeudi 9 h–12 h, 14 h–16 h 30". HoursOn
 // tells those that hold on a day.
 func (o *Office) HoursText(l Lang) string { return weekText(&o.week, l) }

@@ -3,6 +3,7 @@ package flows
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"baom/content"
 )
@@ -98,6 +99,7 @@ func (Relayed) press(*step, string) string { return "" }
 func (Relayed) hear(t *step) string {
 	if t.at("handoff", "waiting") {
 		switch {
+		case t.in.Kind == Text && t.shut():
 		case t.in.Kind == Text:
 			t.say("handoff.noted", nil, nil)
 		case t.in.Kind.Kept():
@@ -161,7 +163,7 @@ func (t *step) caseSlots() map[string]string {
 func tellWaiting(t *step) {
 	switch t.in.Event {
 	case EventReleased, EventHanded, EventReopened:
-		t.say("handoff."+t.in.Event, t.caseSlots(), t.choices())
+		t.tell("handoff."+t.in.Event, strings.TrimSpace(t.page("handoff."+t.in.Event, t.caseSlots())+"\n\n"+t.expected()), t.choices())
 		return
 	}
 	o := t.b.lib.Office(t.s.Slots["case.office"])
@@ -173,10 +175,11 @@ func tellWaiting(t *step) {
 	if !o.Open(t.in.At) {
 		page = "handoff.waiting.closed"
 		if next, ok := o.Next(t.in.At); ok {
+			t.until(next)
 			slots["next"] = content.When(next, t.in.At, t.s.Lang)
 		}
 	}
-	text := t.page(page, slots)
+	text := strings.TrimSpace(t.page(page, slots) + "\n\n" + t.expected())
 	if hours := o.HoursOn(t.in.At, t.s.Lang); hours != "" {
 		note := "handoff.hours"
 		if !o.HoursConfirmed {
@@ -185,6 +188,42 @@ func tellWaiting(t *step) {
 		text += "\n\n" + t.page(note, map[string]string{"hours": hours})
 	}
 	t.tell(page, text, t.choices())
+}
+
+// expected says how soon the case's office usually answers, or nothing where that is not known. It is no promise.
+func (t *step) expected() string {
+	code := t.in.Expect[t.s.Slots["case.office"]]
+	if code == "" {
+		return ""
+	}
+	return t.page("handoff.expect."+code, nil)
+}
+
+// shut says, once for each time that the office is closed, that it is, and when it opens: to words that an officer will not
+// read before.
+func (t *step) shut() bool {
+	o := t.b.lib.Office(t.s.Slots["case.office"])
+	if o == nil || o.Open(t.in.At) {
+		t.set("shut", "")
+		return false
+	}
+	page, slots := "handoff.closed.long", map[string]string{}
+	next, ok := o.Next(t.in.At)
+	if ok {
+		page, slots["next"] = "handoff.closed", content.When(next, t.in.At, t.s.Lang)
+	}
+	if !t.until(next) {
+		return false
+	}
+	t.tell(page, strings.TrimSpace(t.page(page, slots)+"\n\n"+t.expected()), nil)
+	return true
+}
+
+// until notes that the person knows that the office is closed until a time, and reports whether that is new.
+func (t *step) until(next time.Time) bool {
+	known := t.s.Slots["shut"]
+	t.set("shut", next.Format(time.DateTime))
+	return t.s.Slots["shut"] != known
 }
 
 func tellConfirm(t *step) {

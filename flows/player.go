@@ -21,6 +21,7 @@ import (
 //	* le dossier avance : third | vous: words | nous: words | fait: words      its stage, and what was promised
 //	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
 //	* rendez-vous le 2026-11-26 10:00 · * rendez-vous déplacé au 2026-11-27 09:30 · * rendez-vous annulé · * rendez-vous proche
+//	* 8 heures passent · * d'habitude agadir day                          how soon an office usually answers
 //	* Amina propose tiznit : sa raison · * la proposition est retirée    may another office have the case?
 //	* la conversation revient au bot : field.nationality                 or intake, menu, survey
 type Player struct {
@@ -28,6 +29,7 @@ type Player struct {
 	Session Session
 	Now     time.Time
 	Seed    uint64
+	Expect  map[string]string // as Input has it
 
 	offered []content.Option
 }
@@ -40,7 +42,7 @@ func (p *Player) Play(line string) ([]Effect, error) {
 	}
 	p.Now = p.Now.Add(time.Minute)
 	p.Seed = p.Seed*6364136223846793005 + 1442695040888963407
-	in.At, in.Seed = p.Now, p.Seed
+	in.At, in.Seed, in.Expect = p.Now, p.Seed, p.Expect
 	var effects []Effect
 	p.Session, effects = p.Book.Step(p.Session, *in)
 	for _, e := range effects {
@@ -116,6 +118,16 @@ func (p *Player) event(line string) (*Input, error) {
 		return &Input{Event: EventRecalled, Slots: map[string]string{"office": p.Session.Slots["case.office"]}}, nil
 	case has("revient"):
 		return &Input{Event: EventReturned, Slots: map[string]string{"to": last}}, nil
+	case has("d'habitude"):
+		p.Expect = map[string]string{words[1]: last}
+		return nil, nil
+	case has("heures"):
+		n, err := strconv.Atoi(words[0])
+		if err != nil {
+			return nil, fmt.Errorf("how many hours? %w", err)
+		}
+		p.Now = p.Now.Add(time.Duration(n) * time.Hour)
+		return nil, nil
 	case has("jours"):
 		n, err := strconv.Atoi(words[0])
 		if err != nil {

@@ -74,9 +74,20 @@ type Input struct {
 
 	Slots map[string]string `json:"slots,omitempty"` // facts that come with an event: officer, office, reference, state …
 
+	// Expect is how soon each office usually answers, by its id: one of the Expect codes. It is only read.
+	Expect map[string]string `json:"-"`
+
 	At   time.Time `json:"at"`             // when it happened, in the offices' time zone where hours matter
 	Seed uint64    `json:"seed,omitempty"` // fresh randomness, from which a reference is made if this step needs one
 }
+
+// How soon an office usually answers, in the time during which it is open.
+const (
+	ExpectHour = "hour"
+	ExpectDay  = "day"
+	ExpectDays = "days" // two or three
+	ExpectWeek = "week"
+)
 
 // Events from outside the person: an officer at the desk, or a timer.
 const (

@@ -391,7 +391,9 @@ func (t *step) words() {
 		t.relay()
 		if id, ok := t.meetingWords(); ok {
 			t.press(id)
+			return
 		}
+		t.shut()
 		return
 	}
 	word := t.b.lib.Command(t.in.Text)

@@ -286,3 +286,25 @@ func (s *Store) SetAbsence(ctx context.Context, a bot.Absence) error {
 	}
 	return nil
 }
+
+// Replies implements bot.Expectations' Cases. Cases taken over from an earlier register are left out.
+func (s *Store) Replies(ctx context.Context, since time.Time) ([]bot.Replied, error) {
+	rows, err := s.pool.Query(ctx, `select * from (
+			select k.office, k.opened_at, coalesce((select min(m.at) from messages m where m.case_id = k.id and m.author = 'officer'), '0001-01-01') as first, k.state
+			from cases k where k.opened_at >= $1 and k.channel <> $2) r where r.state <> 'closed' or r.first > '0001-01-01'`, since, bot.Imported)
+	if err != nil {
+		return nil, fmt.Errorf("read the first replies: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r bot.Replied, err error) {
+		var state string
+		err = row.Scan(&r.Office, &r.Opened, &r.First, &state)
+		if r.First.Year() <= 1 {
+			r.First = time.Time{}
+		}
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the first replies: %w", err)
+	}
+	return list, nil
+}

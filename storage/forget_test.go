@@ -203,6 +203,7 @@ func whole(t *testing.T, s *storage.Store, o *operator, who *bot.Officer, id, al
 		t.Helper()
 		if _, err := s.Change(ctx, caseID, func(c *bot.Case) (bot.CaseWork, error) {
 			c.State, c.Officer, c.Claimed, c.Labels = bot.StateClaimed, who.ID, time.Now(), []int64{label.ID}
+			c.Proposal = &bot.Proposal{Office: "tiznit", Officer: who.ID, By: who.Name, Reason: "la raison dite à " + id, At: time.Now()}
 			return work, nil
 		}); err != nil {
 			t.Fatal(err)

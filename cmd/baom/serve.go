@@ -191,6 +191,7 @@ func listen(addr string) (net.Listener, error) {
 type server struct {
 	log      *slog.Logger
 	shelf    *shelf
+	expect   *bot.Expectations
 	store    *storage.Store
 	bot      *bot.Bot
 	telegram *telegram.Telegram // nil without a token
@@ -232,7 +233,8 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, journa
 	if err != nil {
 		return nil, err
 	}
-	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log}
+	s.expect = &bot.Expectations{Cases: store, Lib: shelf.Library, Now: now, Log: log}
+	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log, Expect: s.expect.Known}
 	return s, nil
 }
 
@@ -343,6 +345,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error { return s.purge(ctx) })
 	group.Go(func() error { return s.shelf.run(ctx) })
+	group.Go(func() error { return s.expect.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.ready.Store(false)
