@@ -215,7 +215,8 @@ func whole(t *testing.T, s *storage.Store, o *operator, who *bot.Officer, id, al
 	if err := s.Post(ctx); err != nil {
 		t.Fatal(err)
 	}
-	change(bot.CaseWork{Lines: []bot.Line{{Author: bot.ByNote, Name: who.Name, Text: "note sur " + id}},
+	change(bot.CaseWork{Steps: []bot.Step{{Text: content.Text{content.French: "appeler " + id}, Doer: bot.DoerOffice, By: who.Name, At: time.Now()}},
+		Lines:    []bot.Line{{Author: bot.ByNote, Name: who.Name, Text: "note sur " + id}},
 		Messages: []bot.Message{{Text: "attend dans la file pour " + id, Media: file}},
 		Entries:  []bot.Entry{{Key: fmt.Sprint("case:", seed), Input: flows.Input{Event: flows.EventClaimed}}},
 		Pending:  []bot.Pending{{Officer: who.ID, At: time.Now(), Due: time.Now().Add(time.Hour), Timed: true, Message: bot.Message{Text: "plus tard pour " + id, Media: file}}}})
