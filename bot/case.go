@@ -104,6 +104,7 @@ type Officer struct {
 	Langs    []content.Lang
 	Disabled bool
 	Seen     time.Time // last log-in
+	Second   bool      // logs in with a code of the telephone besides
 }
 
 // The roles.

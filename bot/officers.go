@@ -45,6 +45,25 @@ type Officers interface {
 
 	// EndLogin ends one of an officer's. ErrNotFound.
 	EndLogin(ctx context.Context, officer, id int64) error
+
+	// OfferSecond keeps the secret of a second factor that is not in force yet. ErrConflict: one is in force.
+	OfferSecond(ctx context.Context, officer int64, secret string) error
+
+	// Second is the secret of an officer's second factor, in force or offered. ErrNotFound.
+	Second(ctx context.Context, officer int64) (secret string, err error)
+
+	// TakeStep notes that the code of a step was taken, which puts an offered second factor in force. ErrConflict: one of
+	// the same step, or of a later one, was taken before.
+	TakeStep(ctx context.Context, officer, step int64) error
+
+	// SetRecovery replaces the codes with which an officer gets in without the telephone, once each. TakeRecovery takes one:
+	// ErrNotFound. Recovery counts those that are left.
+	SetRecovery(ctx context.Context, officer int64, codes []string) error
+	TakeRecovery(ctx context.Context, officer int64, code string) error
+	Recovery(ctx context.Context, officer int64) (int, error)
+
+	// DropSecond takes an officer's second factor away, with its codes, and ends all their log-ins.
+	DropSecond(ctx context.Context, officer int64) error
 }
 
 // A Login is one officer at one browser, for a Workday at most.
@@ -187,6 +206,19 @@ func (d *Desk) EndLogin(ctx context.Context, who *Officer, officer, id int64) er
 		return err
 	}
 	return d.noteAbout(ctx, who, o, ActEndLogin)
+}
+
+// ResetSecond takes an officer's second factor away, so that they can begin another: their telephone is gone, and their
+// codes too.
+func (d *Desk) ResetSecond(ctx context.Context, who *Officer, id int64) error {
+	o, err := d.Managed(ctx, who, id)
+	if err == nil {
+		err = d.Cases.DropSecond(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	return d.noteAbout(ctx, who, o, ActReset)
 }
 
 func (o *Officer) manages(other *Officer) bool {

@@ -13,12 +13,12 @@ import (
 	"baom/content"
 )
 
-const officerColumns = `o.id, o.login, o.name, o.hash, o.role, o.office, o.langs, o.disabled, coalesce(o.seen_at, '0001-01-01')`
+const officerColumns = `o.id, o.login, o.name, o.hash, o.role, o.office, o.langs, o.disabled, coalesce(o.seen_at, '0001-01-01'), o.second_on`
 
 func scanOfficer(row pgx.CollectableRow) (bot.Officer, error) {
 	var o bot.Officer
 	var langs []string
-	err := row.Scan(&o.ID, &o.Login, &o.Name, &o.Hash, &o.Role, &o.Office, &langs, &o.Disabled, &o.Seen)
+	err := row.Scan(&o.ID, &o.Login, &o.Name, &o.Hash, &o.Role, &o.Office, &langs, &o.Disabled, &o.Seen, &o.Second)
 	for _, l := range langs {
 		o.Langs = append(o.Langs, content.Lang(l))
 	}
@@ -173,4 +173,78 @@ func (s *Store) Logins(ctx context.Context, officer int64) ([]bot.Login, error) 
 // EndLogin implements bot.Officers.
 func (s *Store) EndLogin(ctx context.Context, officer, id int64) error {
 	return s.drop(ctx, "a log-in", `delete from logins where id = $1 and officer = $2`, id, officer)
+}
+
+// OfferSecond implements bot.Officers.
+func (s *Store) OfferSecond(ctx context.Context, officer int64, secret string) error {
+	sealed, err := seal(s.vault.office, "second", officer, []byte(secret))
+	if err != nil {
+		return err
+	}
+	return s.setOfficer(ctx, officer, bot.ErrConflict, false, `second = $2, second_step = 0 where id = $1 and not second_on`, sealed)
+}
+
+// Second implements bot.Officers.
+func (s *Store) Second(ctx context.Context, officer int64) (string, error) {
+	var sealed, secret []byte
+	err := s.pool.QueryRow(ctx, `select second from officers where id = $1 and second is not null`, officer).Scan(&sealed)
+	if err == nil {
+		err = unseal(s.vault.office, "second", officer, sealed, &secret)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read a second factor: %w", unlessGone(err))
+	}
+	return string(secret), nil
+}
+
+// TakeStep implements bot.Officers.
+func (s *Store) TakeStep(ctx context.Context, officer, step int64) error {
+	return s.setOfficer(ctx, officer, bot.ErrConflict, false, `second_step = $2, second_on = true where id = $1 and second is not null and second_step < $2`, step)
+}
+
+func (v *vault) recovery(officer int64, code string) []byte {
+	return v.hash("recovery", fmt.Sprint(officer, ":", code))
+}
+
+// SetRecovery implements bot.Officers.
+func (s *Store) SetRecovery(ctx context.Context, officer int64, codes []string) error {
+	var hashes [][]byte
+	for _, code := range codes {
+		hashes = append(hashes, s.vault.recovery(officer, code))
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select 1 from officers where id = $1 for no key update`, officer); err != nil { // two that come together
+			return err
+		}
+		if _, err := tx.Exec(ctx, `delete from recovery_codes where officer = $1`, officer); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `insert into recovery_codes (officer, hash) select $1, unnest($2::bytea[])`, officer, hashes)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("set recovery codes: %w", err)
+	}
+	return nil
+}
+
+// TakeRecovery implements bot.Officers.
+func (s *Store) TakeRecovery(ctx context.Context, officer int64, code string) error {
+	return s.drop(ctx, "a recovery code", `delete from recovery_codes where officer = $1 and hash = $2`, officer, s.vault.recovery(officer, code))
+}
+
+// Recovery implements bot.Officers.
+func (s *Store) Recovery(ctx context.Context, officer int64) (n int, err error) {
+	if err := s.pool.QueryRow(ctx, `select count(*) from recovery_codes where officer = $1`, officer).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count recovery codes: %w", err)
+	}
+	return n, nil
+}
+
+// DropSecond implements bot.Officers.
+func (s *Store) DropSecond(ctx context.Context, officer int64) error {
+	if err := s.setOfficer(ctx, officer, bot.ErrNotFound, true, `second = null, second_on = false, second_step = 0 where id = $1`); err != nil {
+		return err
+	}
+	return s.SetRecovery(ctx, officer, nil)
 }

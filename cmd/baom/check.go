@@ -107,10 +107,13 @@ func (p *program) migrate(ctx context.Context, args []string) error {
 	})
 }
 
-// officer makes an account for the console.
+// officer makes an account for the console, or takes the second factor of one away.
 func (p *program) officer(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "add" {
-		return fmt.Errorf("%w: the only thing to do is add", errUsage)
+	switch {
+	case len(args) > 0 && args[0] == "reset":
+		return p.resetOfficer(ctx, args[1:])
+	case len(args) == 0 || args[0] != "add":
+		return fmt.Errorf("%w: add makes an account, reset takes its second factor away", errUsage)
 	}
 	f := p.flags("officer add")
 	login := f.String("login", "", "name to log in with")
@@ -147,6 +150,33 @@ func (p *program) officer(ctx context.Context, args []string) error {
 			return err
 		}
 		fmt.Fprintf(p.stdout, "%s can log in with the passphrase %s (shown this once; to be changed after the first log-in)\n", o.Login, pass)
+		return nil
+	})
+}
+
+// resetOfficer takes the second factor of an account away, for an administrator whom nobody else can help: the telephone is
+// gone, and the recovery codes too.
+func (p *program) resetOfficer(ctx context.Context, args []string) error {
+	f := p.flags("officer reset")
+	login := f.String("login", "", "name to log in with")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	return p.withStore(ctx, func(s *storage.Store) error {
+		o, err := s.OfficerByLogin(ctx, *login)
+		if errors.Is(err, bot.ErrNotFound) {
+			return fmt.Errorf("there is no officer %q", *login)
+		}
+		if err == nil {
+			err = s.DropSecond(ctx, o.ID)
+		}
+		if err == nil {
+			err = s.Note(ctx, bot.Act{What: bot.ActReset, Office: o.Office, About: o.ID})
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s logs in without a code of the telephone, until they begin another second factor\n", o.Login)
 		return nil
 	})
 }

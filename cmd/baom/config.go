@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"baom/bot"
 )
 
 // A config is the settings: environment only, each also as …_FILE that names a file holding the value.
@@ -38,10 +40,12 @@ type config struct {
 	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
 	TracesURL      string `env:"TRACES_URL" help:"an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; empty: no traces"`
 	TracesShare    string `env:"TRACES_SHARE" envDefault:"1" help:"which share of the messages is traced, from 0 to 1"`
+	SecondFactor   string `env:"SECOND_FACTOR" help:"the roles that work in the console only with a code of their telephone, by comma, such as admin,head; empty: whoever wants to"`
 	SecretKey      string `env:"SECRET_KEY" secret:"yes" help:"32 bytes in hexadecimal that seal personal data; empty: made once in DATA_DIR"`
 	AdminPassword  string `env:"ADMIN_PASSWORD" secret:"yes" help:"of the first administrator; empty: one is made and printed once"`
 
 	secret []byte
+	second []string      // of SECOND_FACTOR
 	pause  time.Duration // of WHATSAPP_PAUSE
 	rate   int           // of WHATSAPP_PER_MINUTE
 	share  float64       // of TRACES_SHARE
@@ -152,6 +156,10 @@ func (c *config) faults() []error {
 	oneOf("SEARCH_LEARNS", c.SearchLearns, "on", "off")
 	oneOf("WHATSAPP", c.WhatsApp, "off", "on")
 	oneOf("WHATSAPP_POLLS", c.WhatsAppPolls, "off", "on")
+	for _, role := range strings.FieldsFunc(c.SecondFactor, func(r rune) bool { return r == ',' || r == ' ' }) {
+		oneOf("SECOND_FACTOR", role, bot.Roles()...)
+		c.second = append(c.second, role)
+	}
 	var err error
 	if c.pause, err = time.ParseDuration(c.WhatsAppPause); err != nil || c.pause < 0 || c.pause > 10*time.Second {
 		fault("WHATSAPP_PAUSE", "%q is not a time between 0s and 10s, such as 1.2s", c.WhatsAppPause)

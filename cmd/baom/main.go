@@ -65,7 +65,7 @@ func commands() []command {
 		{"doctor", "[-lang fr] [-json] [-backups DIR]", "look at everything that serve needs, and say what to do", (*program).doctor},
 		{"backup", "[-copy] [-keep N] [FILE]", "save the record, also while serve runs; the secret key is kept apart", (*program).backup},
 		{"restore", "FILE", "read a backup into an empty database, and compare", (*program).restore},
-		{"officer", "add -login L -name N -office O [-role officer]", "make an account for the console", (*program).officer},
+		{"officer", "add -login L -name N -office O [-role officer] | reset -login L", "make an account for the console, or take its second factor away", (*program).officer},
 		{"pair", "[-phone +212612345678]", "link the office's telephone for WhatsApp", (*program).pair},
 		{"export", "-o FILE.xlsx [-office O] [-from DAY] [-to DAY]", "write the register as an Excel workbook", (*program).export},
 		{"forget", "CHANNEL PEER", "erase what is held about a person", (*program).forget},

@@ -229,7 +229,7 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, journa
 	}
 	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Lib: shelf.Library, Now: now, Undo: undo}
 	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
-		PublicURL: c.PublicURL, Log: log, Now: now, Location: local, Demo: c.demo})
+		PublicURL: c.PublicURL, Second: c.second, Log: log, Now: now, Location: local, Demo: c.demo})
 	if err != nil {
 		return nil, err
 	}

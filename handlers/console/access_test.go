@@ -3,11 +3,14 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pquerna/otp/totp"
 	"golang.org/x/net/html"
 
 	"baom/bot"
@@ -210,5 +213,199 @@ func TestAudit(t *testing.T) {
 	}
 	if page := text(root.page("/console/audit")); !strings.Contains(page, "Omar Achtouk") || !strings.Contains(page, "Amina El Idrissi") {
 		t.Error("the administrator does not read every office's log")
+	}
+}
+
+// A phone makes the codes of a second factor, as an application for codes does.
+type phone struct {
+	t      *testing.T
+	secret string
+}
+
+// at is the code so many steps of half a minute from a time.
+func (p phone) at(now time.Time, steps int) string {
+	p.t.Helper()
+	code, err := totp.GenerateCode(p.secret, now.Add(time.Duration(steps)*30*time.Second))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return code
+}
+
+// enrol gives an officer who is logged in a second factor, and returns the phone and the recovery codes. It uses the code
+// of the step before this one.
+func (b *browser) enrol(now time.Time) (phone, []string) {
+	b.w.t.Helper()
+	const at = "/console/account/second"
+	if status, _, _ := b.post(at+"/begin", url.Values{"passphrase": {"pas la bonne phrase"}}); status != 422 {
+		b.w.t.Errorf("a second factor is begun without the passphrase: %d", status)
+	}
+	if status, to, _ := b.post(at+"/begin", url.Values{"passphrase": {passphrase}}); status != 303 || to != at {
+		b.w.t.Fatalf("begin: %d %s", status, to)
+	}
+	doc := b.page(at)
+	secrets, codes := all(doc, class("secret")), all(doc, class("qr"))
+	if len(secrets) != 1 || len(codes) != 1 {
+		b.w.t.Fatalf("%d secrets, %d codes to scan", len(secrets), len(codes))
+	}
+	p := phone{b.w.t, strings.ReplaceAll(text(secrets[0]), " ", "")}
+	if status, _, _ := b.post(at, url.Values{"code": {p.at(now, -5)}}); status != 422 {
+		b.w.t.Errorf("an old code confirms: %d", status)
+	}
+	status, _, body := b.post(at, url.Values{"code": {p.at(now, -1)}})
+	recovery := texts(all(parse(b.w.t, body), class("secret")))
+	if status != 200 || len(recovery) != 10 {
+		b.w.t.Fatalf("confirm: %d, %d recovery codes", status, len(recovery))
+	}
+	return p, recovery
+}
+
+// TestSecondFactor: with it, the passphrase alone opens nothing; a code opens once, in any digits, half a minute early or
+// late; a recovery code opens once; guessing is slowed and the honest still get in; who manages an officer takes it away,
+// which ends their log-ins.
+func TestSecondFactor(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.console.Now = func() time.Time { return now }
+	amina := w.browser("amina")
+	phone, recovery := amina.enrol(now)
+	if status, _, _ := amina.get("/console/"); status != 200 {
+		t.Fatalf("after it: %d", status)
+	}
+	half := func() *browser {
+		t.Helper()
+		b := w.browser("")
+		if status, to, _ := b.post("/console/login", url.Values{"login": {"amina"}, "passphrase": {passphrase}, "next": {"/console/figures"}}); status != 303 || to != "/console/login/code?next=%2Fconsole%2Ffigures" {
+			t.Fatalf("the passphrase alone: %d %s", status, to)
+		}
+		return b
+	}
+	in := func(b *browser) bool { status, _, _ := b.get("/console/"); return status == 200 }
+	enter := func(b *browser, code string) int {
+		status, _, _ := b.post("/console/login/code", url.Values{"code": {code}, "next": {"/console/figures"}})
+		return status
+	}
+	b := half()
+	if in(b) {
+		t.Error("the passphrase alone opens the queue")
+	}
+	if status := enter(b, phone.at(now, -1)); status != 401 || in(b) {
+		t.Errorf("the code that confirmed the factor opens again: %d", status)
+	}
+	for _, bad := range []string{"", "12345", "1234567", "abcdef", phone.at(now, 4), recovery[0] + "x"} {
+		if status := enter(b, bad); status != 401 || in(b) {
+			t.Errorf("the code %q: %d", bad, status)
+		}
+		now = now.Add(45 * time.Second) // what was tried comes back, within the time for a code
+	}
+	b = half()
+	code := phone.at(now, 0)
+	arabic := strings.Map(func(r rune) rune { return r - '0' + '٠' }, code)
+	if status := enter(b, arabic[:len(arabic)/2]+" "+arabic[len(arabic)/2:]); status != 303 || !in(b) {
+		t.Errorf("the right code, in Arabic digits: %d", status)
+	}
+	other := half()
+	if status := enter(other, code); status != 401 || in(other) {
+		t.Errorf("a code is taken twice: %d", status)
+	}
+	if status := enter(other, recovery[3]); status != 303 || !in(other) {
+		t.Errorf("a recovery code: %d", status)
+	}
+	if status := enter(half(), recovery[3]); status != 401 {
+		t.Errorf("a recovery code is taken twice: %d", status)
+	}
+	if page := text(amina.page("/console/account/second")); !strings.Contains(page, "Codes de secours restants : 9.") {
+		t.Errorf("what is left: %s", page)
+	}
+	// Somebody who has the passphrase guesses from many addresses; Amina, on a device that is known, gets in.
+	stopped := 0
+	for i := range 40 {
+		b := half()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/console/login/code", strings.NewReader(url.Values{"code": {"000000"}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i))
+		if status, _, _ := b.do(r); status == 429 {
+			stopped++
+		}
+		now = now.Add(10 * time.Second)
+	}
+	if stopped < 20 {
+		t.Errorf("guessing codes from 40 addresses was stopped %d times only", stopped)
+	}
+	if status, to, _ := amina.post("/console/login", url.Values{"login": {"amina"}, "passphrase": {passphrase}}); status != 303 || !strings.HasPrefix(to, "/console/login/code") {
+		t.Fatalf("the honest officer's passphrase: %d %s", status, to)
+	}
+	if status := enter(amina, phone.at(now, 0)); status != 303 || !in(amina) {
+		t.Errorf("the honest officer is locked out on a known device: %d", status)
+	}
+	// Too late, and a passphrase that was changed meanwhile.
+	late := half()
+	now = now.Add(6 * time.Minute)
+	if status := enter(late, phone.at(now, 0)); status != 303 || in(late) {
+		t.Errorf("a code after the time for it: %d", status)
+	}
+	head := w.browser("latifa")
+	of := fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID)
+	if status, _, _ := w.browser("karim").post(of+"/second", nil); status != 403 {
+		t.Errorf("a colleague takes it away: %d", status)
+	}
+	if status, _, _ := head.post(of+"/second", nil); status != 303 || in(amina) {
+		t.Errorf("the head takes it away: %d", status)
+	}
+	if !in(w.browser("amina")) {
+		t.Error("and the passphrase alone does not open")
+	}
+	if n, err := w.store.Recovery(t.Context(), w.officers["amina"].ID); err != nil || n != 0 {
+		t.Errorf("%d recovery codes stay, %v", n, err)
+	}
+	if acts, err := w.store.Acts(t.Context(), bot.ActQuery{What: bot.ActReset}); err != nil || len(acts) != 1 || acts[0].About != w.officers["amina"].ID {
+		t.Errorf("in the log: %+v %v", acts, err)
+	}
+}
+
+// TestSecondFactorRequired: a role that works only with a second factor reaches nothing else before, and then everything;
+// it cannot be given up.
+func TestSecondFactorRequired(t *testing.T) {
+	w := newWorld(t)
+	now := time.Now()
+	w.console.Now = func() time.Time { return now }
+	w.console.Second = []string{bot.RoleHead}
+	const at = "/console/account/second"
+	head := w.browser("latifa")
+	id := w.arrive(arrival{words: "bonjour"})
+	for _, path := range []string{"/console/", "/console/account", fmt.Sprint("/console/cases/", id), "/console/register.xlsx", "/console/officers"} {
+		if status, to, _ := head.get(path); status != 303 || to != at {
+			t.Errorf("GET %s before: %d %s", path, status, to)
+		}
+	}
+	if status, to, _ := head.post(fmt.Sprintf("/console/cases/%d/claim", id), nil); status != 303 || to != at {
+		t.Errorf("claim before: %d %s", status, to)
+	}
+	if status, _, _ := head.get("/console/events"); status != 403 {
+		t.Errorf("events before: %d", status)
+	}
+	if status, _, _ := w.browser("amina").get("/console/"); status != 200 {
+		t.Errorf("an officer need not: %d", status)
+	}
+	phone, _ := head.enrol(now)
+	if status, _, _ := head.get(fmt.Sprint("/console/cases/", id)); status != 200 {
+		t.Errorf("a case after: %d", status)
+	}
+	if status, _, _ := head.post(at+"/drop", url.Values{"code": {phone.at(now, 0)}}); status != 403 {
+		t.Errorf("it is given up: %d", status)
+	}
+	if status, _, body := head.post(at+"/codes", url.Values{"code": {phone.at(now, 0)}}); status != 200 || len(all(parse(t, body), class("secret"))) != 10 {
+		t.Errorf("other recovery codes: %d", status)
+	}
+	w.console.Second = nil
+	now = now.Add(time.Minute)
+	if status, _, _ := head.post(at+"/drop", url.Values{"code": {phone.at(now, 0)}}); status != 303 {
+		t.Errorf("where it is not asked for, it can be given up: %d", status)
+	}
+	if status, _, _ := w.browser("latifa").get("/console/"); status != 200 {
+		t.Errorf("then the passphrase is enough: %d", status)
 	}
 }

@@ -41,6 +41,9 @@ type Config struct {
 	// cookies are bound to the host and never sent in the clear. Empty: plain http on this machine.
 	PublicURL string
 
+	// Second are the roles that work only with a second factor.
+	Second []string
+
 	Log      *slog.Logger
 	Now      func() time.Time
 	Location *time.Location // the offices' time zone
@@ -66,11 +69,13 @@ type Console struct {
 	https     bool
 	templates map[content.Lang]*template.Template
 	assets    map[string]asset
-	limits    limits
-	streams   streams
-	reading   chan struct{} // of workbooks, one at a time
-	presence  presence
-	hashing   chan struct{} // as many at once as memory allows: each takes 64 MiB
+	limits    limits // of passphrases
+
+	codeLimits limits // of codes
+	streams    streams
+	reading    chan struct{} // of workbooks, one at a time
+	presence   presence
+	hashing    chan struct{} // as many at once as memory allows: each takes 64 MiB
 }
 
 // New makes a Console, or says which part of it is missing or broken.
@@ -98,7 +103,7 @@ func New(cfg Config) (*Console, error) {
 	c.sessions.Cookie.Persist = false
 	c.sessions.Cookie.Secure = c.https
 	c.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { c.fail(w, r, nil, err) }
-	c.limits = newLimits()
+	c.limits, c.codeLimits = newLimits(), newCodeLimits()
 	var err error
 	if c.assets, err = readAssets(); err != nil {
 		return nil, err
@@ -124,8 +129,12 @@ func (c *Console) Handler() http.Handler {
 	for pattern, h := range map[string]visitor{
 		"GET /console/login":  c.loginPage,
 		"POST /console/login": c.login,
-		"POST /console/lang":  c.setLang,
-		"/console/":           func(http.ResponseWriter, *http.Request) error { return bot.ErrNotFound },
+
+		"GET /console/login/code":  c.codePage,
+		"POST /console/login/code": c.code,
+
+		"POST /console/lang": c.setLang,
+		"/console/":          func(http.ResponseWriter, *http.Request) error { return bot.ErrNotFound },
 	} {
 		mux.Handle(pattern, c.public(h))
 	}
@@ -190,6 +199,12 @@ func (c *Console) routes() map[string]member {
 		"GET /console/officers/{id}":           c.officer,
 		"POST /console/officers/{id}/rights":   c.setRights,
 		"GET /console/audit":                   c.audit,
+		"POST /console/officers/{id}/second":   c.resetSecond,
+		"GET /console/account/second":          c.second,
+		"POST /console/account/second":         c.confirmSecond,
+		"POST /console/account/second/begin":   c.beginSecond,
+		"POST /console/account/second/codes":   c.renewCodes,
+		"POST /console/account/second/drop":    c.dropSecond,
 
 		"POST /console/officers/{id}/logins/{login}/end": c.endLogin,
 
@@ -246,6 +261,10 @@ func (c *Console) signed(h member) http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
+		if c.lacksSecond(who) && !strings.HasPrefix(r.URL.Path, secondPage) && r.URL.Path != "/console/logout" {
+			c.toSecond(w, r)
+			return
+		}
 		if err := h(w, r, who); err != nil {
 			c.fail(w, r, who, err)
 		}

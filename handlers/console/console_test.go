@@ -360,6 +360,14 @@ func TestRights(t *testing.T) {
 		"POST /console/officers":                                                 {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
 		"POST /console/officers/{id}/disabled":                                   {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
 		"POST /console/officers/{id}/rights":                                     {form: url.Values{"role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 303, 303}},
+		"POST /console/officers/{id}/second":                                     {want: []int{0, 403, 403, 303, 303}},
+		"GET /console/account/second":                                            {want: in(200), plain: []int{200, 200}},
+		"POST /console/account/second":                                           {form: url.Values{"code": {"123456"}}, want: in(422), plain: []int{422, 422}},
+		"POST /console/account/second/begin":                                     {form: url.Values{"passphrase": {"x"}}, want: in(422), plain: []int{422, 422}},
+		"POST /console/account/second/codes":                                     {want: in(409), plain: []int{409, 409}},
+		"POST /console/account/second/drop":                                      {want: in(403)},
+		"GET /console/login/code":                                                {want: []int{0, 0, 0, 0, 0}, plain: []int{0, 0}},
+		"POST /console/login/code":                                               {form: url.Values{"code": {"123456"}}, want: []int{0, 0, 0, 0, 0}, plain: []int{0, 0}},
 		"GET /console/audit":                                                     {want: []int{0, 403, 403, 200, 200}},
 		"GET /console/audit?office=tiznit":                                       {want: []int{0, 403, 403, 403, 200}},
 		"GET /console/officers/{id}":                                             {want: []int{0, 403, 403, 200, 200}},
@@ -822,7 +830,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 				t.Errorf("%s in %s: a word is missing: %s", path, lang, said)
 			}
 		}
-		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit",
+		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit", "/console/account/second",
 			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
 			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",

@@ -20,6 +20,17 @@ func newLimits() limits {
 	}
 }
 
+// newCodeLimits bound how fast codes of the second factor can be guessed, by somebody who has the passphrase: 720 a day from
+// devices that are not known, of a million.
+func newCodeLimits() limits {
+	return limits{
+		address: newBuckets(20, 10*time.Second),
+		pair:    newBuckets(6, time.Minute),
+		login:   newBuckets(10, 2*time.Minute),
+		device:  newBuckets(10, 20*time.Second),
+	}
+}
+
 // allow takes the tokens of a try, and reports whether there were any. device is empty for an unknown device.
 func (l limits) allow(now time.Time, address, login, device string) bool {
 	if !l.address.take(now, address) || !l.pair.take(now, address+" "+login) {

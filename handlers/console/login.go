@@ -23,6 +23,10 @@ import (
 const (
 	keyLogin = "login" // id
 	keyDone  = "done"  // what has just been done, for the next page to say
+
+	keyHalf  = "half"  // id of the officer whose passphrase was right, and whose code is still to come
+	keyPrint = "print" // of that passphrase's hash
+	keyUntil = "until" // so long, in seconds since 1970
 )
 
 // whois is the officer who has logged in, or nil. It asks the record each time, so that a log-in that was ended is over at
@@ -110,6 +114,9 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	if who == nil {
 		return c.wrong(w, r, login, next)
+	}
+	if who.Second {
+		return c.askCode(w, r, who, next)
 	}
 	if err := c.begin(w, r, who); errors.Is(err, bot.ErrConflict) {
 		return c.wrong(w, r, login, next)
