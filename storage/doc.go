@@ -18,6 +18,8 @@
 // message that falls due again when the lease is over. It then goes out a second time, with the same id: a repeat is
 // chosen over a loss. Between F's claim and its mark, an erasure that falls due again, which does no harm.
 //
+// TestProtocol goes through every interleaving of two processes and one crash, and shows which mistake breaks what.
+//
 // # Groups
 //
 // The boundaries are logical. Physically, what several conversations want at the same moment shares a transaction, and
