@@ -213,6 +213,7 @@ func (c *Console) routes() map[string]member {
 		"POST /console/whatsapp/pair":   c.keeper(c.pairPhone),
 		"POST /console/whatsapp/unpair": c.keeper(c.unpairPhone),
 
+		"POST /console/search":                                   c.search,
 		"POST /console/views":                                    c.saveView,
 		"POST /console/views/{id}/drop":                          c.dropView,
 		"POST /console/cases/{case}/labels":                      c.tag,

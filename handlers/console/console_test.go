@@ -385,6 +385,7 @@ func TestRights(t *testing.T) {
 		"GET /console/media/{case}/999999":                                       {want: office(404)},
 		"GET /console/login":                                                     {want: []int{200, 303, 303, 303, 303}},
 		"POST /console/lang":                                                     {form: url.Values{"lang": {"fr"}}, want: []int{303, 303, 303, 303, 303}},
+		"POST /console/search":                                                   {form: url.Values{"q": {"awa"}}, want: in(303)},
 		"POST /console/views":                                                    {form: url.Values{"name": {"v"}, "query": {"waits=us"}}, want: in(303)},
 		"POST /console/views/{view}/drop":                                        {want: []int{0, 404, 303, 404, 404}}, // Amina's
 		"POST /console/cases/{case}/labels":                                      {form: url.Values{"new": {"suivi"}}, want: office(303)},
@@ -661,7 +662,7 @@ func TestHostileWords(t *testing.T) {
 	id := w.arrive(arrival{words: evil, answers: map[string]string{"need": "A1", "profile": "rpt", "first-name": evil, "words": evil},
 		media: &bot.Media{Kind: flows.Document, Mime: "text/html", Name: evil + ".html", Data: []byte("<script>alert(5)</script>"), State: bot.MediaReady}})
 	b := w.browser("amina")
-	for _, path := range []string{"/console/", fmt.Sprintf("/console/cases/%d", id), "/console/?q=" + url.QueryEscape(evil)} {
+	for _, path := range []string{"/console/", fmt.Sprintf("/console/cases/%d", id), b.search(evil)} {
 		doc := b.page(path)
 		bad := all(doc, func(n *html.Node) bool {
 			for _, a := range n.Attr {
@@ -830,12 +831,12 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 				t.Errorf("%s in %s: a word is missing: %s", path, lang, said)
 			}
 		}
-		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", "/console/?q=zz", "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit", "/console/account/second",
+		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", head.search("zz"), "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit", "/console/account/second",
 			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
 			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",
 			fmt.Sprintf("/console/cases/%d/sheet", open), fmt.Sprintf("/console/cases/%d/receipt", open), fmt.Sprintf("/console/cases/%d/receipt", closed),
-			"/console/?tab=all&waits=us&need=A1", "/console/?q=fatima", "/console/canned", "/console/absences", "/console/meetings", "/console/meetings?day=" + meeting.In(w.zone).Format(time.DateOnly), fmt.Sprint("/console/cases/", open, "/insert")} {
+			"/console/?tab=all&waits=us&need=A1", head.search("fatima"), "/console/canned", "/console/absences", "/console/meetings", "/console/meetings?day=" + meeting.In(w.zone).Format(time.DateOnly), fmt.Sprint("/console/cases/", open, "/insert")} {
 			check(path, head.page(path))
 		}
 		_, _, body := head.get("/console/cases/999999")
@@ -887,11 +888,11 @@ func TestQueueOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, typed := range []string{c.Reference, strings.ToLower(c.Reference), strings.ReplaceAll(c.Reference, "-", " ")} {
-		if got := ids("/console/?q=" + url.QueryEscape(typed)); got != fmt.Sprint(first) {
+		if got := ids(b.search(typed)); got != fmt.Sprint(first) {
 			t.Errorf("search %q finds %q", typed, got)
 		}
 	}
-	if doc := b.page("/console/?q=AG-0000-00"); !strings.Contains(text(doc), "ne semble pas juste") {
+	if doc := b.page(b.search("AG-0000-00")); !strings.Contains(text(doc), "ne semble pas juste") {
 		t.Error("a slip in a reference is not said")
 	}
 }
@@ -916,6 +917,58 @@ func (b *browser) must(path string) string {
 	b.w.t.Helper()
 	_, _, body := b.get(path)
 	return body
+}
+
+// search is the address to which a search leads.
+func (b *browser) search(typed string) string {
+	b.w.t.Helper()
+	status, to, body := b.post("/console/search", url.Values{"q": {typed}})
+	if status != 303 || !strings.HasPrefix(to, "/console/?") {
+		b.w.t.Fatalf("a search: %d %s %s", status, to, body)
+	}
+	return to
+}
+
+// TestSearchedForNobodySees: no address holds what was searched for, on whichever page of it; another log-in, and the same
+// officer's next, read nothing out of one.
+func TestSearchedForNobodySees(t *testing.T) {
+	w := newWorld(t)
+	for range 51 { // more than a page
+		w.arrive(arrival{words: "bonjour", answers: map[string]string{"need": "A1", "profile": "rpt", "first-name": "Fatoumata"}})
+	}
+	b := w.browser("amina")
+	to := b.search("Fatoumata")
+	next := 0
+	for path := to; path != ""; {
+		doc := b.page(path)
+		found := all(doc, func(n *html.Node) bool { return strings.HasPrefix(attr(n, "id"), "case-") })
+		next += len(found)
+		for _, n := range all(doc, func(n *html.Node) bool { return n.Type == html.ElementNode }) {
+			for _, a := range n.Attr {
+				if strings.Contains(strings.ToLower(a.Val), "fatoumata") && attr(n, "id") != "q" {
+					t.Errorf("%s: %s=%q", n.Data, a.Key, a.Val)
+				}
+			}
+		}
+		path = ""
+		for _, n := range all(doc, func(n *html.Node) bool { return strings.Contains(attr(n, "href"), "before=") }) {
+			path = attr(n, "href")
+		}
+	}
+	if next != 51 {
+		t.Errorf("the search finds %d", next)
+	}
+	if strings.Contains(strings.ToLower(to), "fatoumata") {
+		t.Errorf("the address is %s", to)
+	}
+	for who, other := range map[string]*browser{"a colleague": w.browser("karim"), "the next log-in": w.browser("amina")} {
+		if doc := other.page(to); strings.Contains(text(doc), "Fatoumata") && len(all(doc, func(n *html.Node) bool { return attr(n, "id") == "q" && attr(n, "value") != "" })) > 0 {
+			t.Errorf("%s reads what was searched for", who)
+		}
+	}
+	if doc := b.page("/console/?q=Fatoumata"); attr(all(doc, func(n *html.Node) bool { return attr(n, "id") == "q" })[0], "value") != "" {
+		t.Error("a name in an address is searched for: it would go on being written there")
+	}
 }
 
 // follow opens an event stream; wait is true for an event, false at the end.
@@ -992,7 +1045,7 @@ func TestEventsOfAnotherOffice(t *testing.T) {
 	if !wait("a note") {
 		t.Fatal("the stream ended on a note")
 	}
-	if _, err := w.desk.Hand(t.Context(), w.officers["karim"], id, bot.To{Office: "tiznit"}, ""); err != nil {
+	if _, err := w.desk.Hand(t.Context(), w.officers["latifa"], id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "la tutelle est à Tiznit"); err != nil {
 		t.Fatal(err)
 	}
 	for wait("the end") {

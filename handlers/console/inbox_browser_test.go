@@ -270,16 +270,21 @@ func TestBrowserDraftsOfAnother(t *testing.T) {
 			}
 		}
 	}
+	again := func(login string) { // in the language of before
+		t.Helper()
+		run(t, tab, chromedp.Navigate(w.url+"/console/login?next="+url.QueryEscape(path)), chromedp.WaitVisible(`[name=login]`), chromedp.SendKeys(`[name=login]`, login),
+			chromedp.SendKeys(`[name=passphrase]`, passphrase), chromedp.Click(`button.main`), chromedp.WaitNotPresent(`[name=passphrase]`))
+	}
 	enter(t, tab, w, "amina", content.French, path)
 	run(t, tab, script(`document.querySelector("[data-form=note] summary").click()`), chromedp.SendKeys(`[data-form=note] textarea`, "craint son mari"))
 	ended()
-	enter(t, tab, w, "amina", content.French, path)
+	again("amina")
 	run(t, tab, chromedp.WaitVisible(`[data-form=note] textarea`)) // a draft unfolds its form
 	if got := note(); got != "craint son mari" {
 		t.Errorf("to the same officer: %q", got)
 	}
 	ended()
-	enter(t, tab, w, "karim", content.French, path)
+	again("karim")
 	run(t, tab, browsertest.Until(fmt.Sprintf(`sessionStorage.getItem("who") === "%d"`, w.officers["karim"].ID)))
 	if got := note(); got != "" {
 		t.Errorf("to another officer: %q", got)

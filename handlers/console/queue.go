@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"baom/bot"
 	"baom/content"
@@ -51,7 +50,8 @@ type queueView struct {
 	Offices  []content.Office // to choose from, for an administrator
 	Office   string
 	Search   string
-	Typo     bool // the search is a reference whose check digits do not fit
+	Sealed   string // what is searched for, as an address holds it
+	Typo     bool   // the search is a reference whose check digits do not fit
 	Cases    []bot.Case
 	Self     int64
 	Next     string // address of the next page
@@ -82,16 +82,14 @@ func (v queueView) LabelName(id int64) string { return v.names[id] }
 
 // asks are what a request wants to see of the queue.
 func (c *Console) asks(r *http.Request, who *bot.Officer) (queueView, bot.Query, error) {
-	v := queueView{Tab: r.FormValue("tab"), Office: r.FormValue("office"), Search: strings.TrimSpace(r.FormValue("q")), Self: who.ID, Offices: c.offices(who)}
+	v := queueView{Tab: r.FormValue("tab"), Office: r.FormValue("office"), Self: who.ID, Offices: c.offices(who)}
 	v.Filters = filters{Waits: r.FormValue("waits"), Urgent: r.FormValue("urgent") == "yes", Need: r.FormValue("need"), Lang: content.Lang(r.FormValue("lang"))}
 	v.Filters.Officer, _ = strconv.ParseInt(r.FormValue("officer"), 10, 64)
 	v.Filters.Label, _ = strconv.ParseInt(r.FormValue("label"), 10, 64)
 	if v.Filters.Waits != bot.WaitsForUs && v.Filters.Waits != bot.WaitsForThem {
 		v.Filters.Waits = ""
 	}
-	if len(v.Search) > 200 {
-		v.Search = strings.ToValidUTF8(v.Search[:200], "")
-	}
+	v.Search, v.Sealed = c.searched(r)
 	q := bot.Query{Limit: queueLimit, Waits: v.Filters.Waits, Urgent: v.Filters.Urgent, Need: v.Filters.Need, Lang: v.Filters.Lang,
 		Officer: v.Filters.Officer, Label: v.Filters.Label}
 	if v.Office != "" {
@@ -147,7 +145,11 @@ func (v queueView) values(tab string, f filters) url.Values {
 func (v queueView) address(path, tab string, f filters, before int64) string {
 	values := v.values(tab, f)
 	if v.Search != "" && tab == "" {
-		values.Set("q", v.Search)
+		if v.Sealed != "" {
+			values.Set("s", v.Sealed)
+		} else {
+			values.Set("q", v.Search)
+		}
 	}
 	if before > 0 {
 		values.Set("before", strconv.FormatInt(before, 10))
