@@ -401,7 +401,7 @@ func openAt(t *testing.T, o *office, at time.Time) *storage.Store {
 func TestOutlived(t *testing.T) {
 	for name, lose := range map[string]func(o *office, id int64) error{
 		"handed to another office": func(o *office, id int64) error {
-			_, err := o.desk.Hand(o.t.Context(), o.amina, id, bot.To{Office: "tiznit"}, "")
+			_, err := o.desk.Hand(o.t.Context(), o.head, id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "la tutelle est là-bas")
 			return err
 		},
 		"handed to a colleague": func(o *office, id int64) error {
@@ -489,7 +489,7 @@ func TestOutlived(t *testing.T) {
 		if _, err := o.desk.Send(ctx, o.amina, id, bot.Reply{Text: "Demain.", At: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := o.desk.Hand(ctx, o.amina, id, bot.To{Office: "tiznit"}, ""); err != nil {
+		if _, err := o.desk.Hand(ctx, o.head, id, bot.To{Office: "tiznit", Ground: bot.GroundLaw}, "la tutelle est là-bas"); err != nil {
 			t.Fatal(err)
 		}
 		list, err := o.desk.Pending(ctx, o.far, id)
