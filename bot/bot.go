@@ -23,8 +23,9 @@ type Bot struct {
 	Now        func() time.Time // in the offices' time zone
 	Seed       func() uint64    // fresh randomness, for references
 	Log        *slog.Logger
-	Turners    int // turns at the same time; 0: 8
-	Senders    int // messages under way at the same time on each channel, beside those that answer what has just arrived; 0: 16
+	Link       func(context.Context, Entry) (answer Message, ok bool, err error) // takes what is no person's message, see Notifier; nil: everything is
+	Turners    int                                                               // turns at the same time; 0: 8
+	Senders    int                                                               // messages under way at the same time on each channel, beside those that answer what has just arrived; 0: 16
 
 	// Expect is how soon each office usually answers, as Expectations knows it; nil: nothing is known.
 	Expect func() map[string]string
@@ -82,6 +83,21 @@ func (b *Bot) receiver(m Messenger) func(context.Context, Entry) error {
 	return func(ctx context.Context, e Entry) error {
 		if e.Input.At.IsZero() {
 			e.Input.At = b.Now()
+		}
+		if b.Link != nil {
+			answer, ok, err := b.Link(ctx, e)
+			if ok && err == nil {
+				b.leaving.Go(func() {
+					sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), handInTime)
+					defer cancel()
+					if _, err := m.Send(sending, answer); err != nil {
+						b.Log.Warn("an officer got no answer to their code", "error", err)
+					}
+				})
+			}
+			if ok || err != nil {
+				return err
+			}
 		}
 		_, deliver, err := b.Journal.Answer(ctx, e, b.Take)
 		if deliver != nil {

@@ -208,13 +208,17 @@ func reminders(at, now time.Time, hours int) map[string]time.Time {
 	return due
 }
 
-// Day lists the appointments of an office on the day of a time, with who comes.
+// Day lists the appointments of an office on the day of a time, with who comes: it is looked at as a register is.
 func (d *Desk) Day(ctx context.Context, who *Officer, office string, day time.Time) ([]Meeting, error) {
 	if !who.May(office) {
 		return nil, fmt.Errorf("appointments: %w", ErrForbidden)
 	}
 	from := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, d.Now().Location())
-	return d.Meetings.Meetings(ctx, office, from, from.AddDate(0, 0, 1))
+	list, err := d.Meetings.Meetings(ctx, office, from, from.AddDate(0, 0, 1))
+	if err != nil || len(list) == 0 {
+		return list, err
+	}
+	return list, d.note(ctx, who, Act{What: ActRegister, Office: office})
 }
 
 // calendar is the file of an appointment, as RFC 5545 has it. It holds the office and the reference, nothing of the person

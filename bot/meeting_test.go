@@ -32,6 +32,8 @@ type appointed struct {
 	id     int64
 	key    int
 	events []string // that reached the dialogue
+
+	databaseURL string
 }
 
 // appoint makes one at a time at Agadir, which reminds people two hours before as well.
@@ -45,7 +47,7 @@ func appoint(t *testing.T, at time.Time) *appointed {
 	agadir.RemindHours = 2
 	t.Cleanup(func() { agadir.RemindHours = 0 })
 	db, redis := storagetest.Env(t)
-	a := &appointed{t: t, now: at, peer: bot.Peer{Channel: bot.Web, ID: "quelqu'un"}}
+	a := &appointed{t: t, now: at, databaseURL: db, peer: bot.Peer{Channel: bot.Web, ID: "quelqu'un"}}
 	a.store = storagetest.Open(t, storage.Options{DatabaseURL: db, RedisURL: redis, Now: func() time.Time { return a.now }})
 	book, err := flows.New(lib)
 	if err != nil {

@@ -35,6 +35,10 @@ type config struct {
 	WhatsAppPause  string `env:"WHATSAPP_PAUSE" envDefault:"1.2s" help:"before each WhatsApp message to the same person"`
 	WhatsAppRate   string `env:"WHATSAPP_PER_MINUTE" envDefault:"40" help:"WhatsApp messages a minute, to everybody together"`
 	WhatsAppPolls  string `env:"WHATSAPP_POLLS" envDefault:"off" help:"off or on: a WhatsApp poll beside the numbered choices"`
+	MailServer     string `env:"MAIL_SERVER" help:"of the digest of the day to officers: host:587 (STARTTLS) or host:465; empty: no mail"`
+	MailUser       string `env:"MAIL_USER" help:"log-in at the mail server; empty: without"`
+	MailPassword   string `env:"MAIL_PASSWORD" secret:"yes" help:"and its password"`
+	MailFrom       string `env:"MAIL_FROM" help:"the address that the digest comes from"`
 	ContentDir     string `env:"CONTENT_DIR" help:"the office's own content, laid over the program's, file by file"`
 	SearchLearns   string `env:"SEARCH_LEARNS" envDefault:"on" help:"on or off: whether the search learns from the phrasings after the start, once for each content"`
 	BackupDir      string `env:"BACKUP_DIR" help:"the folder of the backups: where baom backup puts them, and whose age doctor and /metrics tell"`
@@ -178,6 +182,11 @@ func (c *config) faults() []error {
 	}
 	if c.TelegramMode == "webhook" && c.TelegramToken != "" && c.TelegramSecret == "" {
 		fault("TELEGRAM_SECRET", "webhook mode needs a secret token, 1 to 256 of A-Z a-z 0-9 _ -")
+	}
+	if c.MailServer != "" {
+		if _, err := c.mail(); err != nil {
+			fault("MAIL_SERVER", "%v (with MAIL_USER, MAIL_PASSWORD and MAIL_FROM)", err)
+		}
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

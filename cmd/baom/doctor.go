@@ -93,6 +93,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	x.record(ctx)
 	x.running(ctx)
 	x.telegram(ctx)
+	x.notices(ctx)
 	x.kept()
 	faults := 0
 	for _, n := range x.found {

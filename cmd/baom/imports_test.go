@@ -24,14 +24,17 @@ func TestImports(t *testing.T) {
 		"baom/handlers/client":   {},
 		"baom/handlers/webchat":  {"baom/bot", "baom/content", "baom/flows", "baom/handlers/client"},
 		"baom/handlers/console":  {"baom/bot", "baom/content", "baom/flows", "baom/handlers/client"},
+		"baom/handlers/notice":   {"baom/bot", "baom/content", "baom/flows"},
 	}
 	only := map[string]string{ // module prefix → the packages that may import it
-		"github.com/looplab/fsm":     "baom/flows",
-		"github.com/jackc/pgx":       "baom/storage baom/storage/local",
-		"github.com/redis/go-redis":  "baom/storage baom/storage/local",
-		"github.com/go-telegram/bot": "baom/handlers/telegram",
-		"go.mau.fi/":                 "baom/handlers/whatsapp",
-		"github.com/xuri/excelize":   "baom/handlers/console",
+		"github.com/looplab/fsm":      "baom/flows",
+		"github.com/jackc/pgx":        "baom/storage baom/storage/local",
+		"github.com/redis/go-redis":   "baom/storage baom/storage/local",
+		"github.com/go-telegram/bot":  "baom/handlers/telegram",
+		"go.mau.fi/":                  "baom/handlers/whatsapp",
+		"github.com/xuri/excelize":    "baom/handlers/console",
+		"github.com/wneessen/go-mail": "baom/handlers/notice",
+		"github.com/SherClockHolmes/": "baom/handlers/notice",
 	}
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "baom/...").Output()
 	if err != nil {

@@ -105,7 +105,7 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		defer traces.stop(context.WithoutCancel(ctx))
 		journal = &traced{store, traces}
 	}
-	server, err := newServer(c, key, shelf, store, journal, p.now, log)
+	server, err := newServer(ctx, c, key, shelf, store, journal, p.now, log)
 	if err != nil {
 		return err
 	}
@@ -199,11 +199,12 @@ type server struct {
 	chat     *webchat.Chat
 	console  *console.Console
 	registry *prometheus.Registry
+	notifier *bot.Notifier
 	url      string
 	ready    atomic.Bool
 }
 
-func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, journal bot.Journal, clock func() time.Time, log *slog.Logger) (*server, error) {
+func newServer(ctx context.Context, c *config, key []byte, shelf *shelf, store *storage.Store, journal bot.Journal, clock func() time.Time, log *slog.Logger) (*server, error) {
 	s := &server{log: log, shelf: shelf, store: store, url: strings.TrimSuffix(c.PublicURL, "/")}
 	local := zone()
 	now := func() time.Time { return clock().In(local) }
@@ -228,13 +229,17 @@ func newServer(c *config, key []byte, shelf *shelf, store *storage.Store, journa
 		messengers = append(messengers, s.telegram)
 	}
 	desk := &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Lib: shelf.Library, Now: now, Undo: undo}
+	var notices *console.Notices
+	if s.notifier, notices, err = newNotifier(ctx, c, store, shelf, s.telegram, s.registry, now, log); err != nil {
+		return nil, err
+	}
 	s.console, err = console.New(console.Config{Desk: desk, Cases: store, Journal: store, Lib: shelf.Library, Sessions: store.Sessions(), Content: shelf,
-		PublicURL: c.PublicURL, Second: c.second, Log: log, Now: now, Location: local, Demo: c.demo})
+		PublicURL: c.PublicURL, Second: c.second, Log: log, Now: now, Location: local, Demo: c.demo, Notices: notices})
 	if err != nil {
 		return nil, err
 	}
 	s.expect = &bot.Expectations{Cases: store, Lib: shelf.Library, Now: now, Log: log}
-	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log, Expect: s.expect.Known}
+	s.bot = &bot.Bot{Book: shelf.Book, Journal: journal, Messengers: messengers, Now: now, Seed: seed, Log: log, Expect: s.expect.Known, Link: s.notifier.Link}
 	return s, nil
 }
 
@@ -344,6 +349,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		return s.bot.Run(ctx)
 	})
 	group.Go(func() error { return s.purge(ctx) })
+	group.Go(func() error { return s.notifier.Run(ctx) })
 	group.Go(func() error { return s.shelf.run(ctx) })
 	group.Go(func() error { return s.expect.Run(ctx) })
 	group.Go(func() error {

@@ -28,7 +28,7 @@ import (
 //go:embed templates static
 var files embed.FS
 
-// Config is what a Console is made of. All fields but PublicURL, Content and Phone are needed.
+// Config is what a Console is made of. All fields but PublicURL, Content, Notices and Phone are needed.
 type Config struct {
 	Desk     *bot.Desk
 	Cases    bot.Cases
@@ -47,6 +47,8 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 	Location *time.Location // the offices' time zone
+
+	Notices *Notices // nil: officers are told nothing outside the console
 
 	Phone *Phone // nil: without WhatsApp; set before the first request
 
@@ -144,6 +146,7 @@ func (c *Console) Handler() http.Handler {
 		}
 	}
 	mux.HandleFunc("GET /console/static/{version}/{name}", c.static)
+	mux.HandleFunc("GET /console/worker.js", c.worker)
 	c.origin.SetDenyHandler(c.public(func(http.ResponseWriter, *http.Request) error { return errOrigin }))
 	return headers(c.sessions.LoadAndSave(c.origin.Handler(mux)))
 }
@@ -231,6 +234,11 @@ func (c *Console) routes() map[string]member {
 		"GET /console/meetings":                                  c.meetings,
 		"GET /console/absences":                                  c.absences,
 		"POST /console/absences":                                 c.setAbsence,
+		"POST /console/account/push":                             c.addPush,
+		"POST /console/account/mail":                             c.addMail,
+		"POST /console/account/telegram":                         c.linkTelegram,
+		"POST /console/account/ways/{id}/drop":                   c.dropWay,
+		"POST /console/account/ways/{id}/try":                    c.tryWay,
 		"POST /console/absences/{id}/share":                      c.share,
 	}
 }

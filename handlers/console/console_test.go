@@ -26,6 +26,7 @@ import (
 	"baom/content"
 	"baom/flows"
 	"baom/handlers/console"
+	"baom/handlers/notice"
 	"baom/storage"
 	"baom/storage/storagetest"
 )
@@ -49,6 +50,8 @@ type world struct {
 	arrivals int
 	zone     *time.Location
 	peers    map[int64]bot.Peer // by case
+	told     chan string        // notices to officers by Telegram and mail
+	notifier *bot.Notifier
 }
 
 func newWorld(t *testing.T) *world {
@@ -62,8 +65,20 @@ func newWorld(t *testing.T) *world {
 	}
 	db, _ := storagetest.Env(t)
 	store := storagetest.Open(t, storage.Options{DatabaseURL: db})
-	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}, zone: zone, peers: map[int64]bot.Peer{}}
-	c, err := console.New(console.Config{Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
+	w := &world{t: t, store: store, desk: &bot.Desk{Cases: store, Questions: store, Register: store, Imports: store, Meetings: store, Now: time.Now, Lib: func() *content.Library { return lib }}, officers: map[string]*bot.Officer{}, zone: zone, peers: map[int64]bot.Peer{}, told: make(chan string, 100)}
+	private, key, err := store.PushKey(t.Context(), notice.NewPushKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push := &notice.Push{Public: key, Private: private, Contact: "https://baom.example"}
+	told := func(_ context.Context, way bot.Way, n bot.Notice) error {
+		w.told <- way.Kind + ": " + n.Text
+		return nil
+	}
+	notices := &console.Notices{Notices: store, Key: key, Subscription: notice.Subscription, Host: notice.Host, Notifier: &bot.Notifier{Notices: store, Cases: store, Lib: w.desk.Lib, Now: time.Now,
+		Log: slog.New(slog.DiscardHandler), Send: map[string]func(context.Context, bot.Way, bot.Notice) error{bot.ByPush: push.Send, bot.ByTelegram: told, bot.ByMail: told}}}
+	w.notifier = notices.Notifier
+	c, err := console.New(console.Config{Notices: notices, Desk: w.desk, Cases: store, Journal: store, Lib: func() *content.Library { return lib }, Sessions: store.Sessions(),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now, Location: zone})
 	if err != nil {
 		t.Fatal(err)
@@ -408,6 +423,12 @@ func TestRights(t *testing.T) {
 		"POST /console/cases/{case}/meeting/off":                                 {want: office(409)},
 		"POST /console/cases/{case}/meetings/1/attended":                         {want: office(409)},
 		"GET /console/meetings?office=agadir":                                    {want: office(200)},
+		"POST /console/account/push":                                             {want: in(422)},
+		"POST /console/account/mail":                                             {form: url.Values{"address": {"{who}@agadir.example"}}, want: in(303)},
+		"POST /console/account/telegram":                                         {want: in(200)},
+		"POST /console/account/ways/{way}/try":                                   {want: []int{0, 404, 303, 404, 404}, plain: []int{404, 404}}, // Amina's
+		"POST /console/account/ways/{way}/drop":                                  {want: []int{0, 404, 303, 404, 404}, plain: []int{404, 404}},
+		"GET /console/worker.js":                                                 {want: []int{200, 200, 200, 200, 200}},
 		"POST /console/absences/{id}/share":                                      {want: []int{0, 403, 403, 303, 303}},
 	} {
 		switch {
@@ -453,11 +474,17 @@ func TestRights(t *testing.T) {
 			if slices.ContainsFunc([]string{"{view}", "{label}", "{canned}", "{pending}"}, func(thing string) bool { return strings.Contains(route, thing) }) {
 				things = w.things(id)
 			}
+			way := &bot.Way{Officer: w.officers["amina"].ID, Kind: bot.ByTelegram, Address: "4711", Lang: content.French}
+			if strings.Contains(route, "{way}") {
+				if err := w.store.AddWay(t.Context(), way); err != nil {
+					t.Fatal(err)
+				}
+			}
 			method, path, _ := strings.Cut(route, " ")
 			if k, _, err := w.store.Case(t.Context(), id); err == nil && len(k.Steps) > 0 {
 				path = strings.ReplaceAll(path, "{step}", fmt.Sprint(k.Steps[0].ID))
 			}
-			path = strings.NewReplacer("{view}", things[0], "{label}", things[1], "{canned}", things[2], "{pending}", things[3], "{import}", fmt.Sprint(held.ID), "{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
+			path = strings.NewReplacer("{way}", fmt.Sprint(way.ID), "{view}", things[0], "{label}", things[1], "{canned}", things[2], "{pending}", things[3], "{import}", fmt.Sprint(held.ID), "{case}", fmt.Sprint(id), "{line}", fmt.Sprint(line), "{id}", fmt.Sprint(w.officers["karim"].ID)).Replace(path)
 			form := url.Values{}
 			for k, v := range tt.form {
 				form.Set(k, strings.NewReplacer("{who}", login, "{karim}", fmt.Sprint(w.officers["karim"].ID), "{today}", time.Now().Format(time.DateOnly), "{tomorrow}", time.Now().AddDate(0, 0, 1).Format(time.DateOnly)).Replace(v[0]))
@@ -791,6 +818,12 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, nobody := w.browser("latifa"), w.browser("")
+	for kind, why := range map[string]string{bot.ByMail: "", bot.ByTelegram: "blocked"} {
+		way := &bot.Way{Officer: w.officers["latifa"].ID, Kind: kind, Address: "latifa@agadir.example", Lang: content.French}
+		if err := errors.Join(w.store.AddWay(t.Context(), way), w.store.Tried(t.Context(), way.ID, why, false)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	_, imported, _ := head.upload("agadir", listOf2026(t))
 	for _, lang := range []content.Lang{content.French, content.Arabic, content.English} {
 		for _, b := range []*browser{head, nobody} {

@@ -256,6 +256,7 @@ type accountView struct {
 	Wrong, Short, Differ bool
 	Min                  int
 	Logins               loginsView
+	Notices              noticesView
 }
 
 func (c *Console) account(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
@@ -268,6 +269,11 @@ func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, who *bot.O
 	if v.Logins, err = c.loginsOf(r, who, who); err != nil {
 		return err
 	}
+	now := v.Notices
+	if v.Notices, err = c.noticesOf(r, who); err != nil {
+		return err
+	}
+	v.Notices.Code, v.Notices.WrongMail = now.Code, now.WrongMail
 	return c.render(w, r, who, status, "account", "console.account.title", v)
 }
 

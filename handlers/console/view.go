@@ -377,8 +377,8 @@ type asset struct {
 	plain, zipped []byte
 }
 
-// spare is what a style sheet is as good without: its notes and the beginnings of its lines.
-var spare = regexp.MustCompile(`(?s)/\*.*?\*/\n?|(?m)^ +`)
+// spare is what a style sheet is as good without: its notes, and the space around what parts it.
+var spare = regexp.MustCompile(`(?s)/\*.*?\*/|\s*([{};,])\s*`)
 
 func readAssets() (map[string]asset, error) {
 	all := map[string]asset{}
@@ -391,7 +391,7 @@ func readAssets() (map[string]asset, error) {
 			return err
 		}
 		if path.Ext(name) == ".css" {
-			data = spare.ReplaceAll(data, nil)
+			data = spare.ReplaceAll(data, []byte("$1"))
 		}
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
