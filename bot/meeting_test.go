@@ -304,7 +304,9 @@ func TestMeetingEnds(t *testing.T) {
 			return err
 		}, true, 0},
 		{"another office", func(t *testing.T, a *appointed) error {
-			_, err := a.desk.Hand(t.Context(), a.amina, a.id, bot.To{Office: "tiznit"}, "")
+			_, err := a.desk.Propose(t.Context(), a.amina, a.id, "tiznit", "c'est votre commune")
+			a.turns()
+			a.say(flows.Input{Choice: "transfer.yes.tiznit"})
 			return err
 		}, true, 0},
 		{"withdrawn", func(t *testing.T, a *appointed) error {
