@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"baom/bot"
 )
@@ -71,18 +70,19 @@ func Examine(ctx context.Context, databaseURL string, now func() time.Time) (*He
 
 // PingRedis is the version of a Redis; an error says that it cannot be reached.
 func PingRedis(ctx context.Context, redisURL string) (version string, err error) {
-	o, err := redis.ParseURL(redisURL)
+	client, err := openRedis(redisURL)
 	if err != nil {
-		return "", errors.New("BAOM_REDIS_URL cannot be read: it is written redis://host:6379/0")
+		return "", err
 	}
-	o.MaxRetries, o.DialerRetries = -1, 1
-	client := redis.NewClient(o)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
 		return "", fmt.Errorf("redis cannot be reached: %w", err)
 	}
 	// A Redis that does not tell its version (a stand-in) is a Redis nevertheless.
-	return client.InfoMap(ctx, "server").Item("Server", "redis_version"), nil
+	info, _ := client.Info(ctx, "server").Result()
+	_, after, _ := strings.Cut(info, "redis_version:")
+	version, _, _ = strings.Cut(after, "\r\n")
+	return version, nil
 }
 
 // CheckKey is an error where the secret key is not that of the record. It makes nothing.

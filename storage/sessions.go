@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -16,8 +15,8 @@ import (
 // live is the copy of the sessions in Redis: a sealed session after its revision, eight bytes. It may be nil inside:
 // everything works without.
 type live struct {
-	client *redis.Client
-	prefix string // of every key: two installations may share a Redis
+	client redis.UniversalClient // nil: there is none
+	prefix string                // of every key: two installations may share a Redis, and a Cluster keeps each in one slot
 	log    *slog.Logger
 	gets   *gatherer[*liveGet]
 	puts   *gatherer[*livePut]
@@ -58,12 +57,11 @@ func newLive(url, installation string, log *slog.Logger) (*live, error) {
 	if url == "" {
 		return &live{log: log}, nil
 	}
-	o, err := redis.ParseURL(url)
+	client, err := openRedis(url)
 	if err != nil {
-		return nil, fmt.Errorf("BAOM_REDIS_URL cannot be read: it is written redis://host:6379/0")
+		return nil, err
 	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.MaxRetries, o.DialerRetries = time.Second, 500*time.Millisecond, 500*time.Millisecond, -1, 1
-	l := &live{client: redis.NewClient(o), prefix: "baom:" + installation + ":session:", log: log}
+	l := &live{client: client, prefix: "baom:{" + installation + "}:session:", log: log}
 	l.gets = newGatherer(maxLiveGroup, 0, l.getAll)
 	l.puts = newGatherer(maxLiveGroup, 0, l.putAll)
 	return l, nil

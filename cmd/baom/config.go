@@ -23,7 +23,7 @@ import (
 // A config is the settings: environment only, each also as …_FILE that names a file holding the value.
 type config struct {
 	DatabaseURL    string `env:"DATABASE_URL" secret:"yes" help:"Postgres; empty starts a private one in DATA_DIR"`
-	RedisURL       string `env:"REDIS_URL" secret:"yes" help:"Redis; empty starts a private one; none does without"`
+	RedisURL       string `env:"REDIS_URL" secret:"yes" help:"Redis, with ?master_name=…&addr=… its Sentinels, with ?addr=… a Cluster; empty starts a private one; none does without"`
 	DataDir        string `env:"DATA_DIR" help:"where the private Postgres and the secret key live; empty: baom in the user's state folder"`
 	HTTPAddr       string `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" help:"where the web chat and the console listen; port 0 takes a free one"`
 	PublicURL      string `env:"PUBLIC_URL" help:"the address people use, https://… in production"`
