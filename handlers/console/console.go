@@ -128,6 +128,19 @@ func (c *Console) cookie(name string) string {
 // Handler serves everything under /console/.
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
+	for pattern, h := range c.handlers() {
+		mux.Handle(pattern, h)
+	}
+	c.origin.SetDenyHandler(c.public(func(http.ResponseWriter, *http.Request) error { return errOrigin }))
+	return headers(c.sessions.LoadAndSave(c.origin.Handler(mux)))
+}
+
+// handlers are all there are, by pattern. A test holds them against the table of who may do what.
+func (c *Console) handlers() map[string]http.Handler {
+	all := map[string]http.Handler{
+		"GET /console/static/{version}/{name}": http.HandlerFunc(c.static),
+		"GET /console/worker.js":               http.HandlerFunc(c.worker),
+	}
 	for pattern, h := range map[string]visitor{
 		"GET /console/login":  c.loginPage,
 		"POST /console/login": c.login,
@@ -138,17 +151,14 @@ func (c *Console) Handler() http.Handler {
 		"POST /console/lang": c.setLang,
 		"/console/":          func(http.ResponseWriter, *http.Request) error { return bot.ErrNotFound },
 	} {
-		mux.Handle(pattern, c.public(h))
+		all[pattern] = c.public(h)
 	}
 	for _, routes := range []map[string]member{c.routes(), c.dossierRoutes()} {
 		for pattern, h := range routes {
-			mux.Handle(pattern, c.signed(h))
+			all[pattern] = c.signed(h)
 		}
 	}
-	mux.HandleFunc("GET /console/static/{version}/{name}", c.static)
-	mux.HandleFunc("GET /console/worker.js", c.worker)
-	c.origin.SetDenyHandler(c.public(func(http.ResponseWriter, *http.Request) error { return errOrigin }))
-	return headers(c.sessions.LoadAndSave(c.origin.Handler(mux)))
+	return all
 }
 
 // routes are the pages and actions of those who have logged in.

@@ -14,7 +14,9 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -301,8 +303,8 @@ func texts(ns []*html.Node) (list []string) {
 	return list
 }
 
-// TestRights walks every route as everybody. The routes are those of the handler itself: a new one that is not in the
-// table fails.
+// TestRights walks every route as everybody, as testdata/rights.txt has it. The routes are those of the handler itself: a
+// new one that is not in the table fails.
 func TestRights(t *testing.T) {
 	w := newWorld(t)
 	picture := &bot.Media{Kind: flows.Image, Mime: "image/png", Data: png, State: bot.MediaReady, Size: int64(len(png))}
@@ -311,134 +313,16 @@ func TestRights(t *testing.T) {
 	for _, login := range people[1:] {
 		browsers[login] = w.browser(login)
 	}
-	// What each gets: a status; 0 stands for a redirect to the log-in page, 303 for one onwards.
-	in := func(n int) []int { return []int{0, n, n, n, n} }
-	office := func(n int) []int { return []int{0, 403, n, n, n} }
 	list, err := console.ReadSheet(listOf2026(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := "held" // the case is held by Amina
-	for route, tt := range map[string]struct {
-		form  url.Values
-		state string
-		want  []int
-		plain []int // of who sees figures alone; nil: nothing but what is public
-	}{
-		"GET /console/":                                                          {want: in(200), plain: []int{303, 303}},
-		"GET /console/list":                                                      {want: in(200)},
-		"GET /console/?office=agadir":                                            {want: office(200), plain: []int{303, 303}},
-		"GET /console/events":                                                    {want: in(200)},
-		"GET /console/events?office=agadir":                                      {want: office(200)},
-		"GET /console/cases/{case}":                                              {want: office(200)},
-		"GET /console/cases/{case}/live":                                         {want: office(200)},
-		"GET /console/cases/{case}/events":                                       {want: office(200)},
-		"GET /console/media/{case}/{line}":                                       {want: office(200)},
-		"POST /console/cases/{case}/claim":                                       {want: office(303)},
-		"POST /console/cases/{case}/take":                                        {want: []int{0, 403, 303, 303, 303}, state: held},
-		"POST /console/cases/{case}/reply":                                       {form: url.Values{"text": {"bonjour"}}, want: []int{0, 403, 303, 409, 409}, state: held},
-		"POST /console/cases/{case}/note":                                        {form: url.Values{"text": {"vu"}}, want: office(303)},
-		"POST /console/cases/{case}/release":                                     {want: office(303), state: held},
-		"POST /console/cases/{case}/hand":                                        {form: url.Values{"to": {"office:tiznit"}, "ground": {"law"}, "text": {"la tutelle"}}, want: []int{0, 403, 403, 303, 303}},
-		"POST /console/cases/{case}/propose":                                     {form: url.Values{"office": {"tiznit"}, "text": {"plus près"}}, want: office(303)},
-		"POST /console/cases/{case}/recall":                                      {want: office(409)},
-		"POST /console/cases/{case}/return":                                      {form: url.Values{"point": {"menu"}}, want: office(303)},
-		"POST /console/cases/{case}/close":                                       {form: url.Values{"outcome": {"informed"}}, want: office(303)},
-		"POST /console/cases/{case}/reopen":                                      {want: office(303), state: "closed"},
-		"GET /console/cases/{case}/sheet":                                        {want: office(200)},
-		"GET /console/cases/{case}/receipt":                                      {want: office(200)},
-		"GET /console/imports":                                                   {want: in(200)},
-		"GET /console/imports?office=agadir":                                     {want: office(200)},
-		"POST /console/imports":                                                  {want: in(422)},
-		"GET /console/imports/{import}":                                          {want: office(200)},
-		"POST /console/imports/{import}/plan":                                    {want: office(303)},
-		"POST /console/imports/{import}/take":                                    {want: office(409)}, // it has changed since
-		"POST /console/imports/{import}/drop":                                    {want: office(303)},
-		"GET /console/imports/999999":                                            {want: in(404), plain: []int{404, 404}},
-		"GET /console/register":                                                  {want: in(200)},
-		"GET /console/register?office=agadir":                                    {want: office(200)},
-		"GET /console/register/list":                                             {want: in(200)},
-		"GET /console/register.xlsx":                                             {want: in(200)},
-		"GET /console/register.xlsx?office=agadir&from=2026-01-01&to=2026-12-31": {want: office(200)},
-		"GET /console/register/list?office=agadir":                               {want: office(200)},
-		"GET /console/figures":                                                   {want: in(200), plain: []int{200, 200}},
-		"GET /console/figures?office=agadir":                                     {want: office(200), plain: []int{200, 403}},
-		"GET /console/figures?office=tiznit":                                     {want: []int{0, 200, 403, 403, 200}},
-		"GET /console/figures.xlsx":                                              {want: in(200), plain: []int{200, 200}},
-		"GET /console/figures.xlsx?office=agadir":                                {want: office(200), plain: []int{200, 403}},
-		"GET /console/report":                                                    {want: in(200), plain: []int{200, 200}},
-		"GET /console/report?office=agadir":                                      {want: office(200), plain: []int{200, 403}},
-		"GET /console/figures?year=1900":                                         {want: in(422), plain: []int{422, 422}},
-		"GET /console/account":                                                   {want: in(200), plain: []int{200, 200}},
-		"POST /console/account":                                                  {form: url.Values{"old": {"x"}, "new": {"x"}}, want: in(422), plain: []int{422, 422}},
-		"GET /console/officers":                                                  {want: []int{0, 403, 403, 200, 200}},
-		"POST /console/officers":                                                 {form: url.Values{"login": {"n-{who}"}, "name": {"N"}, "role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 200, 200}},
-		"POST /console/officers/{id}/disabled":                                   {form: url.Values{"disabled": {"no"}}, want: []int{0, 403, 403, 303, 303}},
-		"POST /console/officers/{id}/rights":                                     {form: url.Values{"role": {"officer"}, "office": {"agadir"}}, want: []int{0, 403, 403, 303, 303}},
-		"POST /console/officers/{id}/second":                                     {want: []int{0, 403, 403, 303, 303}},
-		"GET /console/account/second":                                            {want: in(200), plain: []int{200, 200}},
-		"POST /console/account/second":                                           {form: url.Values{"code": {"123456"}}, want: in(422), plain: []int{422, 422}},
-		"POST /console/account/second/begin":                                     {form: url.Values{"passphrase": {"x"}}, want: in(422), plain: []int{422, 422}},
-		"POST /console/account/second/codes":                                     {want: in(409), plain: []int{409, 409}},
-		"POST /console/account/second/drop":                                      {want: in(403)},
-		"GET /console/login/code":                                                {want: []int{0, 0, 0, 0, 0}, plain: []int{0, 0}},
-		"POST /console/login/code":                                               {form: url.Values{"code": {"123456"}}, want: []int{0, 0, 0, 0, 0}, plain: []int{0, 0}},
-		"GET /console/audit":                                                     {want: []int{0, 403, 403, 200, 200}},
-		"GET /console/audit?office=tiznit":                                       {want: []int{0, 403, 403, 403, 200}},
-		"GET /console/officers/{id}":                                             {want: []int{0, 403, 403, 200, 200}},
-		"POST /console/officers/{id}/logins/1/end":                               {want: []int{0, 403, 403, 404, 404}}, // not Karim's
-		"POST /console/officers/{id}/renew":                                      {want: []int{0, 403, 403, 200, 200}},
-		"POST /console/cases/{case}/card":                                        {form: url.Values{"structure": {"cnss"}}, want: office(303)},
-		"GET /console/questions":                                                 {want: in(200)},
-		"POST /console/questions":                                                {form: url.Values{"title": {"t"}, "text": {"r"}, "lang": {"fr"}}, want: in(422)},
-		"GET /console/questions/patch":                                           {want: in(200)},
-		"GET /console/content":                                                   {want: []int{0, 403, 403, 403, 200}},
-		"POST /console/content":                                                  {want: []int{0, 403, 403, 403, 403}}, // here it is never read again
-		"POST /console/nothing":                                                  {want: []int{404, 404, 404, 404, 404}},
-		"GET /console/cases/999999":                                              {want: in(404), plain: []int{404, 404}},
-		"GET /console/cases/x":                                                   {want: in(404), plain: []int{404, 404}},
-		"GET /console/media/{case}/999999":                                       {want: office(404)},
-		"GET /console/login":                                                     {want: []int{200, 303, 303, 303, 303}},
-		"POST /console/lang":                                                     {form: url.Values{"lang": {"fr"}}, want: []int{303, 303, 303, 303, 303}},
-		"POST /console/search":                                                   {form: url.Values{"q": {"awa"}}, want: in(303)},
-		"POST /console/views":                                                    {form: url.Values{"name": {"v"}, "query": {"waits=us"}}, want: in(303)},
-		"POST /console/views/{view}/drop":                                        {want: []int{0, 404, 303, 404, 404}}, // Amina's
-		"POST /console/cases/{case}/labels":                                      {form: url.Values{"new": {"suivi"}}, want: office(303)},
-		"POST /console/labels/{label}/drop":                                      {form: url.Values{"office": {"agadir"}}, want: []int{0, 403, 403, 303, 303}},
-		"GET /console/canned?office=agadir":                                      {want: office(200)},
-		"POST /console/canned":                                                   {form: url.Values{"office": {"agadir"}, "name": {"n"}, "text-fr": {"t"}}, want: office(303)},
-		"POST /console/canned/{canned}/drop":                                     {form: url.Values{"office": {"agadir"}}, want: office(303)},
-		"GET /console/cases/{case}/insert?q=travail":                             {want: office(200)},
-		"GET /console/cases/{case}?insert=answer:x":                              {want: office(200)},
-		"POST /console/cases/{case}/draft":                                       {form: url.Values{"text": {"Bon"}}, want: office(204)},
-		"POST /console/cases/{case}/pending/{pending}/back":                      {want: []int{0, 403, 303, 303, 303}, state: "pending"},
-		"POST /console/cases/{case}/lines/{line}/retry":                          {want: office(409)},
-		"POST /console/cases/{case}/course":                                      {form: url.Values{"event": {"accompany"}}, want: office(303)},
-		"POST /console/cases/{case}/steps":                                       {form: url.Values{"text": {"Apporter le livret"}, "doer": {"person"}}, want: office(303)},
-		"POST /console/cases/{case}/steps/{step}":                                {form: url.Values{"done": {"yes"}}, want: office(303), state: "steps"},
-		"GET /console/cases/{case}/checklist?answer=ad.abandoned-wife":           {want: office(200)},
-		"GET /console/absences?office=agadir":                                    {want: office(200)},
-		"POST /console/absences":                                                 {form: url.Values{"officer": {"{karim}"}, "since": {"{today}"}, "until": {"{today}"}}, want: []int{0, 403, 403, 303, 303}},
-		"POST /console/cases/{case}/meeting":                                     {form: url.Values{"day": {"{tomorrow}"}, "time": {"10:00"}, "minutes": {"30"}, "sure": {"yes"}}, want: office(303)},
-		"POST /console/cases/{case}/meeting/off":                                 {want: office(409)},
-		"POST /console/cases/{case}/meetings/1/attended":                         {want: office(409)},
-		"GET /console/meetings?office=agadir":                                    {want: office(200)},
-		"POST /console/account/push":                                             {want: in(422)},
-		"POST /console/account/mail":                                             {form: url.Values{"address": {"{who}@agadir.example"}}, want: in(303)},
-		"POST /console/account/telegram":                                         {want: in(200)},
-		"POST /console/account/ways/{way}/try":                                   {want: []int{0, 404, 303, 404, 404}, plain: []int{404, 404}}, // Amina's
-		"POST /console/account/ways/{way}/drop":                                  {want: []int{0, 404, 303, 404, 404}, plain: []int{404, 404}},
-		"GET /console/worker.js":                                                 {want: []int{200, 200, 200, 200, 200}},
-		"POST /console/absences/{id}/share":                                      {want: []int{0, 403, 403, 303, 303}},
-	} {
-		switch {
-		case tt.plain != nil:
-			tt.want = append(tt.want, tt.plain...)
-		case tt.want[0] == 0:
-			tt.want = append(tt.want, 403, 403)
-		default:
-			tt.want = append(tt.want, tt.want[4], tt.want[4])
-		}
+	mux, met := http.NewServeMux(), map[string]bool{}
+	for _, pattern := range w.console.Patterns() {
+		mux.Handle(pattern, http.NotFoundHandler())
+	}
+	for _, tt := range rights(t) {
+		route := tt.route
 		for i, login := range people {
 			id := w.arrive(arrival{words: "bonjour", media: picture})
 			_, lines, err := w.store.Case(t.Context(), id)
@@ -452,7 +336,7 @@ func TestRights(t *testing.T) {
 				}
 			}
 			switch tt.state {
-			case held:
+			case "held":
 				_, err = w.desk.Claim(t.Context(), w.officers["amina"], id)
 			case "pending":
 				w.desk.Undo = time.Hour
@@ -499,12 +383,17 @@ func TestRights(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			_, pattern := mux.Handler(r)
+			met[pattern] = true
 			response, err := browsers[login].Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
 			cancel()
 			response.Body.Close()
+			if pattern == "POST /console/logout" && login != "" {
+				browsers[login] = w.browser(login)
+			}
 			got, to := response.StatusCode, response.Header.Get("Location")
 			switch {
 			case got == 303 && strings.HasPrefix(to, "/console/login"), got == 401 && strings.HasSuffix(r.URL.Path, "/events"):
@@ -518,6 +407,60 @@ func TestRights(t *testing.T) {
 			}
 		}
 	}
+	for _, pattern := range w.console.Patterns() {
+		if !met[pattern] {
+			t.Errorf("testdata/rights.txt does not say who may do %s", pattern)
+		}
+	}
+}
+
+// A right is a line of testdata/rights.txt: what each of people gets for a request. 0 stands for the log-in page.
+type right struct {
+	route string
+	want  []int
+	state string
+	form  url.Values
+}
+
+// rights reads the table. Whatever it says, nobody gets at a thing of Agadir who does not work there.
+func rights(t *testing.T) (list []right) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/rights.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) != 11 {
+			t.Fatalf("a line of %d columns: %s", len(f), line)
+		}
+		k := right{route: f[0] + " " + f[1], state: f[9]}
+		for _, said := range f[2:9] {
+			status := 0
+			if said != "login" {
+				if status, err = strconv.Atoi(said); err != nil {
+					t.Fatalf("%s: %v", k.route, err)
+				}
+			}
+			k.want = append(k.want, status)
+		}
+		if f[10] != "-" {
+			if k.form, err = url.ParseQuery(f[10]); err != nil {
+				t.Fatalf("%s: %v", k.route, err)
+			}
+		}
+		for _, i := range []int{1, 5, 6} {
+			if strings.Contains(k.route, "{") && k.want[i] != 403 && k.want[i] != 404 || strings.Contains(k.route, "{") && k.want[0] != 0 {
+				t.Errorf("%s: the table lets people at it from elsewhere: %v", k.route, k.want)
+			}
+		}
+		list = append(list, k)
+	}
+	return list
 }
 
 // things are the ids of a view of Amina's, a label and a ready reply of Agadir, made if need be, and of what waits in a

@@ -47,10 +47,10 @@ func (c *Console) alarm(ctx context.Context, who *bot.Officer) bot.LinkState {
 func (c *Console) keeper(h member) member {
 	return func(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
 		switch {
-		case c.Phone == nil:
-			return fmt.Errorf("whatsapp: %w", bot.ErrNotFound)
 		case who.Role != bot.RoleAdmin:
 			return fmt.Errorf("whatsapp: %w", bot.ErrForbidden)
+		case c.Phone == nil:
+			return fmt.Errorf("whatsapp: %w", bot.ErrNotFound)
 		}
 		return h(w, r, who)
 	}
