@@ -25,14 +25,20 @@ var (
 // A profile knows the languages of one script by their words and runs of letters: naive Bayes.
 type profile struct {
 	tags  []string
-	table map[uint64][]float32 // feature → what it says for each tag, in logarithms, less their mean
+	table map[uint64]int32 // feature → where in says its row begins
+	says  []float32        // what it says for each tag, in logarithms, less their mean
 }
 
 type profiles struct{ latin, arabic *profile }
 
 // languages learns the languages once, from langid/TAG.txt and langid/TAG-*.txt.
 var languages = sync.OnceValue(func() profiles {
-	return profiles{newProfile(latinTags), newProfile(arabicTags)}
+	var p profiles
+	var work sync.WaitGroup
+	work.Go(func() { p.arabic = newProfile(arabicTags) })
+	p.latin = newProfile(latinTags)
+	work.Wait()
+	return p
 })
 
 // Constants of the profiles.
@@ -45,8 +51,9 @@ const (
 )
 
 func newProfile(tags []string) *profile {
-	p := &profile{tags: tags, table: map[uint64][]float32{}}
-	counts := map[uint64][]float64{}
+	p := &profile{tags: tags, table: map[uint64]int32{}}
+	n := len(tags)
+	var counts []float64 // by sign and tag
 	total := make([]float64, len(tags))
 	files, err := languageFiles.ReadDir("langid")
 	if err != nil {
@@ -54,10 +61,15 @@ func newProfile(tags []string) *profile {
 	}
 	learn := func(i int, text string, weight float64) {
 		eachSign(text, func(h uint64, w float64) {
-			if counts[h] == nil {
-				counts[h] = make([]float64, len(tags))
+			at, known := p.table[h]
+			if !known {
+				at = int32(len(counts))
+				p.table[h] = at
+				for range n {
+					counts = append(counts, 0)
+				}
 			}
-			counts[h][i] += weight * w
+			counts[int(at)+i] += weight * w
 			total[i] += weight * w
 		})
 	}
@@ -81,23 +93,23 @@ func newProfile(tags []string) *profile {
 	}
 	if len(tags) == 2 { // Darija says much in the words of standard Arabic
 		share := darijaShare * total[1] / total[0]
-		for _, c := range counts {
+		for c := range slices.Chunk(counts, n) {
 			c[1] += share * c[0]
 		}
 		total[1] *= 1 + darijaShare
 	}
-	for h, c := range counts {
-		v := make([]float32, len(tags))
+	p.says = make([]float32, len(counts))
+	for at := 0; at < len(counts); at += n {
+		c, v := counts[at:at+n], p.says[at:at+n]
 		mean := 0.0
-		for i := range tags {
-			x := math.Log((c[i] + smoothing) / (total[i] + smoothing*float64(len(counts))))
+		for i := range n {
+			x := math.Log((c[i] + smoothing) / (total[i] + smoothing*float64(len(p.table))))
 			v[i] = float32(x)
 			mean += x
 		}
 		for i := range v {
-			v[i] -= float32(mean / float64(len(tags)))
+			v[i] -= float32(mean / float64(n))
 		}
-		p.table[h] = v
 	}
 	return p
 }
@@ -201,7 +213,11 @@ func (p *profile) name(text string) (string, float64) {
 	signs := 0.0
 	eachSign(text, func(h uint64, w float64) {
 		signs += w
-		for i, x := range p.table[h] {
+		at, known := p.table[h]
+		if !known {
+			return
+		}
+		for i, x := range p.says[at : int(at)+len(score)] {
 			score[i] += float64(x) * w
 		}
 	})

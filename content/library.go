@@ -58,6 +58,7 @@ func (f Fault) Error() string {
 // key by key and language by language. It returns every fault at once, joined, each a Fault; warnings are kept in the
 // library.
 func Load(layers ...fs.FS) (*Library, error) {
+	go languages() // they are needed for the index, and learnt meanwhile
 	r := newReader(layers)
 	r.readPages()
 	r.readWords()

@@ -3,6 +3,7 @@ package content
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -111,7 +112,7 @@ const (
 	maxEntries   = 65_535    // of one index; what is over is left out
 	candidates   = 80        // entries that the trained evidence judges
 	commonest    = 0.15      // rarity below which a feature, in five entries of six, says nothing
-	maxLike      = 40_000    // phrasings
+	maxLike      = 40_000    // phrasings; their numbers fit sixteen bits
 	largeBase    = 1_300_000 // words of bodies, from which they are read by their stems alone
 )
 
@@ -159,7 +160,8 @@ type Index struct {
 	spell    *speller
 	senses   senses
 	trained  atomic.Pointer[model]
-	training sync.Mutex // held by Train, which alone reads phrases' bags and bodies
+	training sync.Mutex // held by Train, which alone reads phrases' bags and bodies, and by Forgo
+	forgone  bool       // they are gone, and there will be no training
 	scratch  sync.Pool
 	digest   [32]byte
 }
@@ -196,16 +198,20 @@ func (ix *Index) extractor() *extractor {
 	return &extractor{env: snowballstem.NewEnv(""), senses: ix.senses}
 }
 
-// read takes the features of all units: by entry, of its titles and phrasings, and of its bodies.
-func (ix *Index) read(units []Unit) (titles, bodies []bag) {
-	x := ix.extractor()
+// A reading is one text of a unit on its way into the index.
+type reading struct {
+	entry int
+	unit  *Unit
+	text  string // of a title or phrasing
+	body  bool
+	words []string
+}
+
+// readings are the texts of all units in their order. It numbers the entries.
+func (ix *Index) readings(units []Unit) (list []reading) {
 	numbers := map[string]int{}
-	words := 0
-	for _, u := range units {
-		words += len(u.Body) / 6
-	}
-	large := words > largeBase
-	for _, u := range units {
+	for i := range units {
+		u := &units[i]
 		e, ok := numbers[u.ID]
 		if !ok {
 			if e = len(ix.entries); e >= maxEntries {
@@ -213,32 +219,71 @@ func (ix *Index) read(units []Unit) (titles, bodies []bag) {
 			}
 			numbers[u.ID] = e
 			ix.entries = append(ix.entries, entry{id: u.ID, lang: u.Lang, profiles: u.Profiles})
-			titles, bodies = append(titles, bag{}), append(bodies, bag{})
 		}
-		lang := tagLang(u.Lang)
-		for i := -1; i < len(u.Asks); i++ {
-			text := u.Title
-			if i >= 0 {
-				text = u.Asks[i]
+		for _, text := range append([]string{u.Title}, u.Asks...) {
+			if words := splitWords(text, maxPhrase); len(words) > 0 {
+				list = append(list, reading{entry: e, unit: u, text: text, words: words})
 			}
-			ws := splitWords(text, maxPhrase)
-			if len(ws) == 0 {
+		}
+		list = append(list, reading{entry: e, unit: u, body: true, words: splitWords(u.Body, maxBodyWords)})
+	}
+	return list
+}
+
+// atOnce is how many texts' features are held at once.
+const atOnce = 512
+
+// read takes the features of all units: by entry, of its titles and phrasings, and of its bodies. Features are taken from
+// several texts at the same time, and numbered in the order of the texts.
+func (ix *Index) read(units []Unit) (titles, bodies []bag) {
+	words := 0
+	for i := range units {
+		words += len(units[i].Body) / 6
+	}
+	large := words > largeBase
+	list := ix.readings(units)
+	said, told := make([][]bag, len(ix.entries)), make([][]bag, len(ix.entries))
+	features := make([][]feature, atOnce)
+	for some := range slices.Chunk(list, atOnce) {
+		ix.take(some, large, features)
+		for i, r := range some {
+			ix.spell.add(r.words)
+			b := ix.vocab.grow(features[i])
+			if r.body {
+				told[r.entry] = append(told[r.entry], b)
 				continue
 			}
-			ix.spell.add(ws)
-			b := ix.vocab.grow(x.take(ws, langOfPhrase(text, lang), true, true))
-			titles[e] = merge(titles[e], b, 1)
-			ix.entries[e].phrases = append(ix.entries[e].phrases, int32(len(ix.phrases)))
-			ix.phrases = append(ix.phrases, phrase{entry: int32(e), lang: u.Lang, bag: b})
+			said[r.entry] = append(said[r.entry], b)
+			ix.entries[r.entry].phrases = append(ix.entries[r.entry].phrases, int32(len(ix.phrases)))
+			ix.phrases = append(ix.phrases, phrase{entry: int32(r.entry), lang: r.unit.Lang, bag: b})
 		}
-		ws := splitWords(u.Body, maxBodyWords)
-		ix.spell.add(ws)
-		b := ix.vocab.grow(x.take(ws, lang, !large, !large))
-		bodies[e] = merge(bodies[e], b, 1)
+	}
+	for e := range ix.entries {
+		titles, bodies = append(titles, ix.vocab.sum(said[e])), append(bodies, ix.vocab.sum(told[e]))
 	}
 	ix.spell.done()
-	ix.vocab.counts = nil
+	ix.vocab.settle()
 	return titles, bodies
+}
+
+// take takes the features of some texts, each into its place.
+func (ix *Index) take(some []reading, large bool, into [][]feature) {
+	var work sync.WaitGroup
+	n := runtime.GOMAXPROCS(0)
+	for at := range n {
+		work.Go(func() {
+			x := ix.extractor()
+			for i := at; i < len(some); i += n {
+				r := &some[i]
+				lang := tagLang(r.unit.Lang)
+				if !r.body {
+					lang = langOfPhrase(r.text, lang)
+				}
+				into[i] = append(into[i][:0], x.take(r.words, lang, !r.body || !large, !r.body || !large)...)
+			}
+		})
+	}
+	work.Wait()
 }
 
 // weigh counts in how many entries features are, and builds the postings.
@@ -377,7 +422,7 @@ func (ix *Index) weights(b bag, to []float32) []float32 {
 // without.
 type likePostings struct {
 	start  []int32
-	phrase []int32
+	phrase []uint16
 	weight []float32
 }
 
@@ -395,13 +440,13 @@ func (ix *Index) postPhrases() likePostings {
 		l.start[f+1] += l.start[f]
 	}
 	n := l.start[len(ix.rarity)]
-	l.phrase, l.weight = make([]int32, n), make([]float32, n)
+	l.phrase, l.weight = make([]uint16, n), make([]float32, n)
 	at := slices.Clone(l.start)
 	var w []float32
 	for i, p := range ix.phrases {
 		w = ix.weights(p.bag, w)
 		for j, f := range p.bag.f {
-			l.phrase[at[f]], l.weight[at[f]] = int32(i), w[j]
+			l.phrase[at[f]], l.weight[at[f]] = uint16(i), w[j]
 			at[f]++
 		}
 	}

@@ -147,6 +147,7 @@ type vocabulary struct {
 	ids    []int32
 	fam    []family
 	counts []int32 // while it grows: how often the text at hand has a feature
+	seen   []int32 // and which it has
 	shift  int
 }
 
@@ -199,22 +200,18 @@ func (v *vocabulary) double() {
 }
 
 // grow counts features and numbers those that are new.
-func (v *vocabulary) grow(fs []feature) (b bag) {
+func (v *vocabulary) grow(fs []feature) bag {
+	v.seen = v.seen[:0]
 	for _, f := range fs {
 		id := v.number(f)
 		if int(id) >= len(v.counts) {
 			v.counts = append(v.counts, 0)
 		}
 		if v.counts[id]++; v.counts[id] == 1 {
-			b.f = append(b.f, id)
+			v.seen = append(v.seen, id)
 		}
 	}
-	slices.Sort(b.f)
-	b.n = make([]float32, len(b.f))
-	for i, id := range b.f {
-		b.n[i], v.counts[id] = float32(v.counts[id]), 0
-	}
-	return b
+	return v.counted()
 }
 
 // bag counts features, but leaves out those that the vocabulary lacks. It also returns the share of pairs among them
@@ -248,25 +245,36 @@ func (v *vocabulary) bag(fs []feature, passes []bool) (b bag, pairs float32) {
 	return b, float32(known) / float32(max(1, all))
 }
 
-// merge adds two bags, the first counted so many times.
-func merge(a, b bag, times float32) bag {
-	m := bag{make([]int32, 0, len(a.f)+len(b.f)), make([]float32, 0, len(a.f)+len(b.f))}
-	i, j := 0, 0
-	for i < len(a.f) || j < len(b.f) {
-		switch {
-		case j >= len(b.f) || i < len(a.f) && a.f[i] < b.f[j]:
-			m.f, m.n = append(m.f, a.f[i]), append(m.n, a.n[i]*times)
-			i++
-		case i >= len(a.f) || b.f[j] < a.f[i]:
-			m.f, m.n = append(m.f, b.f[j]), append(m.n, b.n[j])
-			j++
-		default:
-			m.f, m.n = append(m.f, a.f[i]), append(m.n, float32(a.n[i]*times)+b.n[j])
-			i++
-			j++
+// sum adds bags.
+func (v *vocabulary) sum(bags []bag) bag {
+	if len(bags) == 1 {
+		return bags[0]
+	}
+	v.seen = v.seen[:0]
+	for _, b := range bags {
+		for i, f := range b.f {
+			if v.counts[f] == 0 {
+				v.seen = append(v.seen, f)
+			}
+			v.counts[f] += int32(b.n[i])
 		}
 	}
-	return m
+	return v.counted()
+}
+
+// counted is the bag of what was seen and counted, which it forgets.
+func (v *vocabulary) counted() bag {
+	slices.Sort(v.seen)
+	b := bag{slices.Clone(v.seen), make([]float32, len(v.seen))}
+	for i, f := range b.f {
+		b.n[i], v.counts[f] = float32(v.counts[f]), 0
+	}
+	return b
+}
+
+// settle lets go of what growing needs.
+func (v *vocabulary) settle() {
+	v.counts, v.seen, v.fam = nil, nil, slices.Clip(slices.Clone(v.fam))
 }
 
 // rounded keeps twelve binary digits after the point, so that logarithms are the same on every machine.

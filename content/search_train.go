@@ -72,7 +72,7 @@ type net struct {
 func (ix *Index) Train(ctx context.Context, dir string) error {
 	ix.training.Lock()
 	defer ix.training.Unlock()
-	if len(ix.phrases) == 0 || len(ix.entries) < 2 || ix.trained.Load() != nil {
+	if len(ix.phrases) == 0 || len(ix.entries) < 2 || ix.trained.Load() != nil || ix.forgone {
 		return nil
 	}
 	m := &model{}
@@ -89,14 +89,27 @@ func (ix *Index) Train(ctx context.Context, dir string) error {
 	}
 	m.place(examples[:len(ix.phrases)])
 	ix.trained.Store(m)
-	ix.bodies = nil
-	for i := range ix.phrases {
-		ix.phrases[i].bag = bag{}
-	}
+	ix.drop()
 	if dir == "" || kept {
 		return nil
 	}
 	return m.save(ix, dir)
+}
+
+// drop lets go of what only training reads.
+func (ix *Index) drop() {
+	ix.bodies = nil
+	for i := range ix.phrases {
+		ix.phrases[i].bag = bag{}
+	}
+}
+
+// Forgo lets go of what Train would learn from: the search stays as it is.
+func (lib *Library) Forgo() {
+	lib.index.training.Lock()
+	defer lib.index.training.Unlock()
+	lib.index.forgone = true
+	lib.index.drop()
 }
 
 // Train trains the search of the answers; see Index.Train.

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -30,7 +32,7 @@ import (
 // the servers it started.
 func (p *program) serve(ctx context.Context, args []string) (err error) {
 	f := p.flags("serve")
-	debug := f.Bool("debug", false, "log each turn")
+	verbose := f.Bool("debug", false, "log each turn")
 	demo := f.Bool("demo", false, "a demonstration office with invented cases, made anew at each start, on a database of its own")
 	if err := parse(f, args); err != nil {
 		return err
@@ -45,10 +47,14 @@ func (p *program) serve(ctx context.Context, args []string) (err error) {
 		}
 	}
 	level := slog.LevelInfo
-	if *debug {
+	if *verbose {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+
+	if os.Getenv("GOGC") == "" { // what is kept is large and quickly looked through: content without pointers
+		debug.SetGCPercent(40)
+	}
 
 	// What can fail for a reason the operator can mend comes first.
 	shelf, err := newShelf(c, log)

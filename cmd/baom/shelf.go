@@ -76,6 +76,8 @@ func (s *shelf) load() error {
 // is kept for the next start.
 func (s *shelf) train(ctx context.Context) {
 	if s.cache == "" {
+		s.Library().Forgo()
+		go debug.FreeOSMemory() // as below
 		return
 	}
 	ctx, stop := context.WithCancel(ctx)
