@@ -290,7 +290,7 @@ func (s *Store) SetAbsence(ctx context.Context, a bot.Absence) error {
 // Replies implements bot.Expectations' Cases. Cases taken over from an earlier register are left out.
 func (s *Store) Replies(ctx context.Context, since time.Time) ([]bot.Replied, error) {
 	rows, err := s.pool.Query(ctx, `select * from (
-			select k.office, k.opened_at, coalesce((select min(m.at) from messages m where m.case_id = k.id and m.author = 'officer'), '0001-01-01') as first, k.state
+			select k.office, k.opened_at, coalesce((select min(m.at) from messages m where m.conversation = k.conversation and m.case_id = k.id and m.author = 'officer'), '0001-01-01') as first, k.state
 			from cases k where k.opened_at >= $1 and k.channel <> $2) r where r.state <> 'closed' or r.first > '0001-01-01'`, since, bot.Imported)
 	if err != nil {
 		return nil, fmt.Errorf("read the first replies: %w", err)
