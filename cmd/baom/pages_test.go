@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,8 @@ func everyPage(t *testing.T, r *running) map[string][]string {
 	}
 	return pages
 }
+
+var named = regexp.MustCompile(`[^a-z0-9]+`)
 
 // TestAccessible: axe-core finds no serious fault on any page, in French and in Arabic, on a telephone and on a wide screen, in
 // light and in dark.
@@ -75,6 +78,8 @@ func TestAccessible(t *testing.T) {
 					tab.Scheme("light")
 					faults("360")
 					tab.Fits(path)
+					tab.Shoot("page-" + lang + "-360-" + strings.Trim(named.ReplaceAllString(path, "-"), "-"))
+					tab.Scheme("light")
 					if strings.HasPrefix(path, "/?lang=") { // and once somebody has begun
 						tab.Click(".choices button")
 						tab.Run(browsertest.Until(`document.querySelectorAll("#lines > li").length > 1`))

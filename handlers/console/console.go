@@ -203,6 +203,7 @@ func (c *Console) routes() map[string]member {
 		"GET /console/register/list":           c.registerList,
 		"GET /console/register.xlsx":           c.registerExcel,
 		"GET /console/account":                 c.account,
+		"GET /console/guide":                   c.guide,
 		"POST /console/account":                c.changePassphrase,
 		"POST /console/logout":                 c.logout,
 		"GET /console/officers":                c.officers,

@@ -807,7 +807,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 				t.Errorf("%s in %s: a word is missing: %s", path, lang, said)
 			}
 		}
-		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", head.search("zz"), "/console/account", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit", "/console/account/second",
+		for _, path := range []string{"/console/", "/console/?tab=mine", "/console/?tab=all", "/console/?tab=closed", head.search("zz"), "/console/account", "/console/guide", "/console/officers", fmt.Sprintf("/console/officers/%d", w.officers["amina"].ID), "/console/audit", "/console/account/second",
 			fmt.Sprint("/console/cases/", open), fmt.Sprint("/console/cases/", closed), fmt.Sprint("/console/cases/", handed),
 			"/console/register", "/console/register?state=closed&need=Z9", "/console/figures", "/console/figures?year=2020", "/console/report",
 			"/console/imports", imported, imported + "?show=faulty", imported + "?show=duplicate",

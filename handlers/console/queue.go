@@ -356,3 +356,8 @@ func (c *Console) stillIn(r *http.Request, who *bot.Officer) error {
 	}
 	return err
 }
+
+// guide is the way through a day, for an officer who is new.
+func (c *Console) guide(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	return c.render(w, r, who, http.StatusOK, "guide", "console.guide.title", nil)
+}

@@ -149,6 +149,7 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"dict":     dict,
 		"maxwords": func() int { return bot.MaxReply },
 		"foldable": less, "span": w.span, "mark": w.mark,
+		"page": func(id string) string { return c.Lib().Page(id, l, nil) },
 		"demo": func() bool { return c.Demo },
 		"inc":  func(i int) int { return i + 1 },
 	}
