@@ -197,6 +197,7 @@ func calls(t *testing.T, s *storage.Store, amina *bot.Officer) []call {
 	query(bot.Query{Reference: flows.Reference("AG", 7919), States: any})
 	query(bot.Query{ID: open})
 	query(bot.Query{Offices: agadir, Urgent: true})
+	query(bot.Query{Offices: agadir, Urgent: true, States: []string{bot.StateClosed}})
 	query(bot.Query{Offices: agadir, Label: 1})
 	query(bot.Query{Offices: agadir, Need: "E2", Waits: bot.WaitsForUs, Lang: content.French})
 
