@@ -499,7 +499,7 @@ func (p *chaosPerson) live(end time.Time) {
 		if p.peer.Channel == bot.Web {
 			slow = 1500 + p.rng.IntN(300)
 		}
-		time.Sleep(time.Duration(slow) * time.Millisecond)
+		time.Sleep(time.Duration(slow) * time.Millisecond * (1 + *chaosFor/time.Minute)) // a transcript shows a thousand lines
 	}
 	for _, in := range []flows.Input{press("start"), press("lang.fr"), press("consent.yes")} {
 		p.say(in)
@@ -581,7 +581,7 @@ func (c *chaos) officer(ctx context.Context) {
 		in = post("/console/login", url.Values{"login": {"admin"}, "passphrase": {adminPass}})
 	}
 	for n := 1; ctx.Err() == nil; n++ {
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(300 * time.Millisecond * (1 + *chaosFor/time.Minute))
 		list, err := c.store.Queue(context.Background(), bot.Query{})
 		if err != nil {
 			continue
