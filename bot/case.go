@@ -35,6 +35,7 @@ type Case struct {
 	Labels    []int64
 	Steps     []Step    // what was promised, in the order in which it was; of a case that is read or changed alone
 	Newest    int64     // id of the newest line by the person or an officer; of a case that is read or changed alone
+	Remind    time.Time // the day on which whoever follows it wants to be reminded of it; zero: none
 	Meeting   *Meeting  // the latest appointment, nil if there never was one; of a case that is read or changed alone
 	Proposal  *Proposal // to another office, which the person has not answered yet; nil: none
 	Bot       time.Time // since when the bot speaks with the person again, at an officer's wish; zero: it does not

@@ -189,6 +189,7 @@ type Query struct {
 	Free      bool         // held by nobody
 	Waits     string       // WaitsForUs or WaitsForThem; empty: either
 	Urgent    bool         // only those
+	Remind    time.Time    // only those of which somebody is to be reminded by then
 	Lang      content.Lang // of the person
 	Label     int64        // of the office
 	Words     []Word       // each of which must be found

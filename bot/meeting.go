@@ -208,6 +208,28 @@ func reminders(at, now time.Time, hours int) map[string]time.Time {
 	return due
 }
 
+// Remind has a case come up again on a day, for whoever follows it by then; a zero day says that it is done. Whoever may see
+// the case may.
+func (d *Desk) Remind(ctx context.Context, who *Officer, id int64, day time.Time) (*Case, error) {
+	now := d.Now()
+	if !day.IsZero() {
+		day = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, now.Location())
+		if !day.After(now) || day.After(now.AddDate(1, 0, 1)) {
+			return nil, fmt.Errorf("a reminder on a day that is over or far: %w", ErrInvalid)
+		}
+	}
+	return d.change(ctx, who, id, func(w *work) error {
+		if w.c.Erased || w.c.State == StateClosed && !day.IsZero() {
+			return fmt.Errorf("a reminder of a case that has ended: %w", ErrInvalid)
+		}
+		w.c.Remind = day
+		return nil
+	})
+}
+
+// Due reports whether the day has come on which somebody wants to be reminded of the case.
+func (c *Case) Due(now time.Time) bool { return !c.Remind.IsZero() && !c.Remind.After(now) }
+
 // Day lists the appointments of an office on the day of a time, with who comes: it is looked at as a register is.
 func (d *Desk) Day(ctx context.Context, who *Officer, office string, day time.Time) ([]Meeting, error) {
 	if !who.May(office) {

@@ -19,7 +19,7 @@ import (
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
 	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels, k.stage,
-	k.proposal, coalesce(k.bot_at, '0001-01-01')`
+	k.proposal, coalesce(k.bot_at, '0001-01-01'), coalesce(k.remind_at, '0001-01-01')`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -37,7 +37,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var answers, last, comment, wrapped, proposal []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage, &proposal, &k.Bot)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage, &proposal, &k.Bot, &k.Remind)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
@@ -47,7 +47,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	if k.State == bot.StateClosed {
 		k.Stage = bot.StageClosed
 	}
-	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting, &k.Bot} {
+	for _, t := range []*time.Time{&k.Claimed, &k.Closed, &k.Waiting, &k.Bot, &k.Remind} {
 		if t.Year() <= 1 {
 			*t = time.Time{}
 		}
@@ -408,8 +408,8 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		return err
 	}
 	b.Queue(`update cases set office = $2, state = $3, urgent = $4, officer = $5, outcome = $6, claimed_at = $7, closed_at = $8, waiting_at = $9, unread = $10, structure = $11, labels = $12,
-		stage = case when $13 = 'closed' then stage else $13 end, proposal = $14, bot_at = $15 where id = $1`,
-		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...), k.Stage, proposal, nullTime(k.Bot))
+		stage = case when $13 = 'closed' then stage else $13 end, proposal = $14, bot_at = $15, remind_at = $16 where id = $1`,
+		k.ID, k.Office, k.State, k.Urgent, null(k.Officer), k.Outcome, nullTime(k.Claimed), nullTime(k.Closed), nullTime(k.Waiting), k.Unread, k.Structure, append([]int64{}, k.Labels...), k.Stage, proposal, nullTime(k.Bot), nullTime(k.Remind))
 	if k.aead == nil {
 		if len(work.Messages)+len(work.Pending) > 0 {
 			return fmt.Errorf("%w: the person had their data erased; nothing can be sent", bot.ErrInvalid)

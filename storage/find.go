@@ -57,6 +57,9 @@ func (s *Store) conditions(q bot.Query, arg func(any) string) (where []string, n
 	if q.Urgent {
 		add("k.urgent <> ''")
 	}
+	if !q.Remind.IsZero() {
+		add("k.remind_at <= " + arg(q.Remind) + " and k.remind_at is not null and k.state <> 'closed'")
+	}
 	if q.Lang != "" {
 		add("k.lang = " + arg(q.Lang))
 	}

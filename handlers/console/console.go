@@ -242,6 +242,7 @@ func (c *Console) routes() map[string]member {
 		"POST /console/cases/{case}/meeting":                     c.meet,
 		"POST /console/cases/{case}/meeting/off":                 c.callOff,
 		"POST /console/cases/{case}/meetings/{meeting}/attended": c.attended,
+		"POST /console/cases/{case}/remind":                      c.remind,
 		"GET /console/meetings":                                  c.meetings,
 		"GET /console/absences":                                  c.absences,
 		"POST /console/absences":                                 c.setAbsence,

@@ -137,3 +137,18 @@ func (c *Console) meetings(w http.ResponseWriter, r *http.Request, who *bot.Offi
 	}
 	return c.render(w, r, who, http.StatusOK, "meetings", "console.meetings.title", v)
 }
+
+// remind has a case come up again on a day, or says that it is done.
+func (c *Console) remind(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {
+	small(w, r)
+	var day time.Time
+	what := "reminded"
+	if r.FormValue("done") != "yes" {
+		var err error
+		if day, err = time.ParseInLocation(time.DateOnly, r.FormValue("day"), c.Location); err != nil {
+			return fmt.Errorf("a reminder: %w: %w", bot.ErrInvalid, err)
+		}
+		what = "remind"
+	}
+	return c.act(w, r, what, func(id int64) (*bot.Case, error) { return c.Desk.Remind(r.Context(), who, id, day) })
+}

@@ -116,3 +116,35 @@ func TestMeetingsWithoutScript(t *testing.T) {
 		t.Errorf("came: %d %s %q", status, to, state())
 	}
 }
+
+// TestRemind: a case that somebody wants to be reminded of is marked on its day, found by its chip, and done with by a press.
+func TestRemind(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser("amina")
+	id := w.arrive(arrival{words: "bonjour"})
+	w.arrive(arrival{words: "un autre"})
+	path, now := fmt.Sprint("/console/cases/", id), time.Now().In(w.zone)
+	listed := func() (n int) {
+		return len(all(b.page("/console/?tab=all&remind=yes"), func(n *html.Node) bool { return n.Data == "li" && strings.HasPrefix(attr(n, "id"), "case-") }))
+	}
+	for _, day := range []string{"", "demain", now.AddDate(0, 0, -1).Format(time.DateOnly), now.AddDate(2, 0, 0).Format(time.DateOnly)} {
+		if status, _, _ := b.post(path+"/remind", url.Values{"day": {day}}); status != 422 {
+			t.Errorf("%q: %d", day, status)
+		}
+	}
+	if status, _, _ := b.post(path+"/remind", url.Values{"day": {now.AddDate(0, 0, 2).Format(time.DateOnly)}}); status != 303 || listed() != 0 {
+		t.Fatalf("before its day: %d, %d listed", status, listed())
+	}
+	if _, err := w.store.Change(t.Context(), id, func(k *bot.Case) (bot.CaseWork, error) { // its day comes
+		k.Remind = k.Remind.AddDate(0, 0, -2)
+		return bot.CaseWork{}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := listed(); n != 1 || !strings.Contains(text(b.page("/console/?tab=all")), "À reprendre") {
+		t.Errorf("on its day: %d listed", n)
+	}
+	if status, _, _ := b.post(path+"/remind", url.Values{"done": {"yes"}}); status != 303 || listed() != 0 {
+		t.Errorf("done with: %d, %d listed", status, listed())
+	}
+}

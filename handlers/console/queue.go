@@ -26,6 +26,7 @@ type tab struct {
 type filters struct {
 	Waits   string // bot.WaitsForUs or bot.WaitsForThem
 	Urgent  bool
+	Remind  bool // of which somebody is to be reminded today
 	Need    string
 	Lang    content.Lang
 	Officer int64
@@ -83,7 +84,7 @@ func (v queueView) LabelName(id int64) string { return v.names[id] }
 // asks are what a request wants to see of the queue.
 func (c *Console) asks(r *http.Request, who *bot.Officer) (queueView, bot.Query, error) {
 	v := queueView{Tab: r.FormValue("tab"), Office: r.FormValue("office"), Self: who.ID, Offices: c.offices(who)}
-	v.Filters = filters{Waits: r.FormValue("waits"), Urgent: r.FormValue("urgent") == "yes", Need: r.FormValue("need"), Lang: content.Lang(r.FormValue("lang"))}
+	v.Filters = filters{Waits: r.FormValue("waits"), Urgent: r.FormValue("urgent") == "yes", Remind: r.FormValue("remind") == "yes", Need: r.FormValue("need"), Lang: content.Lang(r.FormValue("lang"))}
 	v.Filters.Officer, _ = strconv.ParseInt(r.FormValue("officer"), 10, 64)
 	v.Filters.Label, _ = strconv.ParseInt(r.FormValue("label"), 10, 64)
 	if v.Filters.Waits != bot.WaitsForUs && v.Filters.Waits != bot.WaitsForThem {
@@ -92,6 +93,9 @@ func (c *Console) asks(r *http.Request, who *bot.Officer) (queueView, bot.Query,
 	v.Search, v.Sealed = c.searched(r)
 	q := bot.Query{Limit: queueLimit, Waits: v.Filters.Waits, Urgent: v.Filters.Urgent, Need: v.Filters.Need, Lang: v.Filters.Lang,
 		Officer: v.Filters.Officer, Label: v.Filters.Label}
+	if v.Filters.Remind {
+		q.Remind = c.Now()
+	}
 	if v.Office != "" {
 		q.Offices = []string{v.Office}
 	}
@@ -130,6 +134,9 @@ func (v queueView) values(tab string, f filters) url.Values {
 		if value != "" {
 			values.Set(name, value)
 		}
+	}
+	if f.Remind {
+		values.Set("remind", "yes")
 	}
 	if f.Urgent {
 		values.Set("urgent", "yes")
@@ -208,6 +215,11 @@ func (c *Console) counts(r *http.Request, who *bot.Officer, v *queueView, q bot.
 	f, asked := v.Filters, q
 	f.Waits, f.Urgent, asked.Waits, asked.Urgent = "", !f.Urgent, "", true
 	add(&v.Chips, tab{Name: "urgent", On: v.Filters.Urgent, Href: v.address("/console/", v.Tab, f, 0)}, asked)
+	if v.Tab != "closed" {
+		f, asked := v.Filters, q
+		f.Remind, asked.Remind = !f.Remind, c.Now()
+		add(&v.Chips, tab{Name: "remind", On: v.Filters.Remind, Href: v.address("/console/", v.Tab, f, 0)}, asked)
+	}
 	counts, err := c.Desk.Count(r.Context(), who, queries)
 	if err != nil {
 		return err
@@ -291,7 +303,7 @@ func (c *Console) saveView(w http.ResponseWriter, r *http.Request, who *bot.Offi
 		return fmt.Errorf("view: %w: %w", bot.ErrInvalid, err)
 	}
 	query := url.Values{}
-	for _, name := range []string{"tab", "office", "waits", "urgent", "need", "lang", "officer", "label"} {
+	for _, name := range []string{"tab", "office", "waits", "urgent", "remind", "need", "lang", "officer", "label"} {
 		if kept.Get(name) != "" {
 			query.Set(name, kept.Get(name))
 		}

@@ -151,6 +151,7 @@ func (c *Console) funcs(l content.Lang) template.FuncMap {
 		"foldable": less, "span": w.span, "mark": w.mark,
 		"page": func(id string) string { return c.Lib().Page(id, l, nil) },
 		"demo": func() bool { return c.Demo },
+		"due":  func(k bot.Case) bool { return k.Due(c.Now()) },
 		"inc":  func(i int) int { return i + 1 },
 	}
 }
