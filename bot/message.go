@@ -151,10 +151,21 @@ type Status string
 
 // The statuses of an outgoing line; an incoming one has none.
 const (
-	Waiting Status = "waiting" // in the outbox
-	Sent    Status = "sent"    // the network took it
-	Failed  Status = "failed"  // given up: Why says why
+	Waiting   Status = "waiting"   // in the outbox
+	Sent      Status = "sent"      // the network took it
+	Delivered Status = "delivered" // it is on the person's telephone, or page
+	Read      Status = "read"      // the person has read it, where the channel says so and they let it
+	Failed    Status = "failed"    // given up: Why says why
 )
+
+// A Receipt tells that what was sent has come to a person. Telegram has none; WhatsApp tells what is on the telephone and,
+// of who lets it, what was read; the web page, what it has fetched.
+type Receipt struct {
+	Peer Peer
+	UpTo int64            // the id of the newest message that is meant; 0: Is knows it
+	Is   func(int64) bool // whether it is the message of that id
+	Read bool             // it was read, too
+}
 
 // A Line is one line of a transcript as people read it.
 type Line struct {

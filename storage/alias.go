@@ -148,6 +148,9 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 			and m.id > k.lines_after and m.id <= k.lines_upto`, n.ID)
 		b.Queue(`update cases set lines_after = 0, lines_upto = 0 where conversation = $1 and lines_upto > 0`, n.ID)
 	}
+	b.Queue(`insert into receipts as r select $1, delivered, read from receipts where conversation = $2
+		on conflict (conversation) do update set delivered = greatest(r.delivered, excluded.delivered), read = greatest(r.read, excluded.read)`, winner.ID, loser.ID)
+	b.Queue(`delete from receipts where conversation = $1`, loser.ID)
 	b.Queue(`delete from inbox where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
 	b.Queue(`update messages set key = null where conversation = $2 and key in (select key from messages where conversation = $1 and key is not null)`, winner.ID, loser.ID)
 	for _, table := range []string{"messages", "inbox", "outbox", "pending", "aliases"} {

@@ -186,9 +186,11 @@ func (s *Store) lines(ctx context.Context, b *pgx.Batch, aead tink.AEAD, person 
 	b.Queue(`
 		select * from (
 			select m.id, m.at, m.author, coalesce(o.name, ''), m.kind, m.body,
-			       case when m.status = 'waiting' and not exists (select 1 from outbox w where w.message = m.id) then 'sent' else coalesce(m.status, '') end, m.why, coalesce(m.case_id, 0), m.deleted,
+			       case when m.status is null then '' when m.status = 'failed' or m.status = 'waiting' and exists (select 1 from outbox w where w.message = m.id) then m.status
+			         when m.id <= r.read then 'read' when m.id <= r.delivered then 'delivered' else 'sent' end, m.why, coalesce(m.case_id, 0), m.deleted,
 			       f.mime, f.size, f.seconds, f.name, f.state
 			from messages m left join officers o on o.id = m.officer left join media f on f.message = m.id
+			left join receipts r on r.conversation = m.conversation
 			where `+where+fmt.Sprintf(` and (m.author <> 'event' or m.key is null) order by m.id desc limit %d) l order by 1`, maxLines), args...).Query(func(rows pgx.Rows) error {
 		list, err = openLines(rows, aead, person)
 		return err

@@ -79,6 +79,12 @@
 // Redis holds a copy of each live session with its revision. A turn reads it first and believes it only if the revision
 // is that of the locked row; it may be flushed, behind, ahead or absent at any moment.
 //
+// # Receipts
+//
+// What a channel tells of messages that have come to a person is noted some together, beside the line: one row a
+// conversation, which only grows, needs no other lock and is told to who has the case open. What is lost of it, a later
+// receipt says again.
+//
 // # Sealing
 //
 // Everything personal is AES-256-GCM with a data key per person, wrapped by the office's key, wrapped by the secret

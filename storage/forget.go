@@ -65,6 +65,7 @@ func (s *Store) queueForget(ctx context.Context, db querier, b *pgx.Batch, conve
 	b.Queue(`update questions set back = null, asker = null where asker = $1`, s.vault.asker(conversation))
 	b.Queue(`delete from inbox where conversation = $1`, conversation)
 	b.Queue(`delete from pending where conversation = $1`, conversation)
+	b.Queue(`delete from receipts where conversation = $1`, conversation)
 	b.Queue(`delete from drafts where case_id in (select id from cases where person = $1)`, person)
 	b.Queue(`delete from meetings where case_id in (select id from cases where person = $1)`, person)
 	b.Queue(`delete from steps where case_id in (select id from cases where person = $1)`, person)

@@ -42,6 +42,7 @@ type Store struct {
 	linePool *pgxpool.Pool // of the line
 	line     *gatherer[*work]
 	apart    *gatherer[*arrival]
+	receipts *gatherer[bot.Receipt]
 	slots    slots
 	turning  chan struct{}
 	hands    hands
@@ -113,6 +114,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.line = newGatherer(maxGroup, markLinger, s.together)
 	s.apart = newGatherer(maxApart, 0, s.besides)
+	s.receipts = newGatherer(maxReceipts, receiptsLinger, s.reached)
 	number, err := s.open(ctx, o)
 	if err != nil {
 		pool.Close()
@@ -152,6 +154,7 @@ func (s *Store) Close() {
 		close(s.ended)
 		s.apart.close()
 		s.line.close()
+		s.receipts.close()
 		s.live.close()
 		s.leave()
 		s.hub.close() // last: who has no lock is taken for dead

@@ -217,7 +217,7 @@ func newServer(ctx context.Context, c *config, key []byte, shelf *shelf, store *
 	var err error
 	s.registry = newRegistry(store, shelf, c.BackupDir, log)
 	journal = newMeter(s.registry, time.Now, log).journal(journal)
-	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now, Demo: c.demo})
+	s.chat, err = webchat.New(webchat.Config{Journal: journal, Lib: shelf.Library, Secret: key, PublicURL: c.PublicURL, Log: log, Now: now, Demo: c.demo, Reached: store.Reached})
 	if err != nil {
 		return nil, err
 	}

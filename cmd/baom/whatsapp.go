@@ -26,8 +26,9 @@ func newWhatsApp(ctx context.Context, c *config, key []byte, databaseURL string,
 		return nil, nil, err
 	}
 	w, err := whatsapp.New(whatsapp.Config{DB: db, Secret: key, HTTP: wire, Linger: 3 * time.Second, Pause: c.pause, PerMinute: c.rate, Polls: c.WhatsAppPolls == "on", Log: log,
-		Hint: func(l content.Lang) string { return lib().Page("choices.hint", l, nil) },
-		Hold: func(ctx context.Context) (context.Context, func(), bool, error) { return store.Hold(ctx, "whatsapp") }})
+		Hint:    func(l content.Lang) string { return lib().Page("choices.hint", l, nil) },
+		Reached: store.Reached,
+		Hold:    func(ctx context.Context) (context.Context, func(), bool, error) { return store.Hold(ctx, "whatsapp") }})
 	if err != nil {
 		db.Close()
 		return nil, nil, err

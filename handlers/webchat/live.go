@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +68,9 @@ func (c *Chat) events(w http.ResponseWriter, r *http.Request) {
 			after = l.ID
 		}
 		s.flush()
+		if s.err == nil {
+			c.reached(peer, lines)
+		}
 		select {
 		case <-r.Context().Done():
 			return
@@ -132,6 +136,16 @@ func (c *Chat) lineJSON(l bot.Line, r *http.Request) ([]byte, error) {
 	}{l.ID, l.Author == bot.ByPerson, out.String()})
 }
 
+// reached tells that a page has some lines.
+func (c *Chat) reached(peer bot.Peer, lines []bot.Line) {
+	for _, l := range slices.Backward(lines) {
+		if l.Author != bot.ByPerson && c.Reached != nil {
+			c.Reached(bot.Receipt{Peer: peer, UpTo: l.ID})
+			return
+		}
+	}
+}
+
 // after is the lines after one, as the script takes them.
 func (c *Chat) after(r *http.Request, peer bot.Peer, after int64) ([]json.RawMessage, error) {
 	lines, err := c.Journal.Transcript(r.Context(), peer, after)
@@ -146,6 +160,7 @@ func (c *Chat) after(r *http.Request, peer bot.Peer, after int64) ([]json.RawMes
 		}
 		list = append(list, data)
 	}
+	c.reached(peer, lines)
 	return list, nil
 }
 

@@ -79,6 +79,7 @@ func (c *Chat) render(w http.ResponseWriter, r *http.Request, n notice) {
 			n.page, n.status, v.Trouble = "web.trouble", http.StatusServiceUnavailable, true
 		default:
 			c.fill(&v, lines, r.URL.Query().Get("all") != "")
+			c.reached(peer, lines)
 		}
 	}
 	if v.Begin() {

@@ -55,6 +55,8 @@ type Config struct {
 	// Exit is the address a person leaves to in haste: a page that says nothing about them. Empty is DefaultExit.
 	Exit string
 
+	Reached func(bot.Receipt) // is told what pages have fetched; it does not wait; nil: nobody is
+
 	Demo bool // the page says that it is a demonstration
 }
 

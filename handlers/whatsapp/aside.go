@@ -2,9 +2,13 @@ package whatsapp
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"baom/bot"
 )
 
 // arrived does the small things that follow a message's arrival: the answer waits for a moment, and typing shows if it
@@ -68,3 +72,23 @@ func (w *WhatsApp) settle() {
 
 // typingAfter is how long an answer may take before typing shows.
 const typingAfter = 400 * time.Millisecond
+
+// maxParts is in how many parts a receipt is looked for.
+const maxParts = 12
+
+// receipt tells that messages are on a person's telephone, or were read. What else is told in a receipt is no news.
+func (w *WhatsApp) receipt(l *line, e *events.Receipt) {
+	read := e.Type == types.ReceiptTypeRead || e.Type == types.ReceiptTypePlayed
+	if w.Reached == nil || e.IsFromMe || e.IsGroup || !read && e.Type != types.ReceiptTypeDelivered {
+		return
+	}
+	peer, _ := l.peer(e.Sender, e.SenderAlt)
+	w.Reached(bot.Receipt{Peer: peer, Read: read, Is: func(row int64) bool {
+		for part := range maxParts {
+			if slices.Contains(e.MessageIDs, l.messageID(row, part)) {
+				return true
+			}
+		}
+		return false
+	}})
+}

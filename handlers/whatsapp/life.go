@@ -165,6 +165,8 @@ func (w *WhatsApp) event(l *line, e any) (ok bool) {
 		return w.message(l, e)
 	case *events.UndecryptableMessage:
 		w.undecryptable(l, e)
+	case *events.Receipt:
+		w.receipt(l, e)
 	case *events.CallOffer:
 		return w.called(l, e)
 	case *events.MediaRetry:

@@ -312,3 +312,34 @@ func TestCard(t *testing.T) {
 		t.Errorf("the words: %v", words)
 	}
 }
+
+// TestReceipts: what the person's telephone tells of a message is told on: that it is there, and that it was read.
+func TestReceipts(t *testing.T) {
+	s := whatsapptest.New(t)
+	office := s.Account("212528000001", "90000000000001", "BAOM")
+	c := config(s)
+	told := make(chan bot.Receipt, 100)
+	c.Reached = func(r bot.Receipt) { told <- r }
+	a := open(t, s, office, c, &record{})
+	awa := s.Person("33600000002", "90000000000002", "Awa")
+	awa.Say(a.office, "bonjour")
+	a.record.wait(a.s, 1)
+	if _, err := a.Send(t.Context(), bot.Message{ID: 7, Peer: awaPeer, Text: "oui ?"}); err != nil {
+		t.Fatal(err)
+	}
+	m := awa.Read()
+	if err := awa.Client.MarkRead(t.Context(), []types.MessageID{m.Info.ID}, time.Now(), m.Info.Chat, m.Info.Sender); err != nil {
+		t.Fatal(err)
+	}
+	for read := false; !read; {
+		select {
+		case r := <-told:
+			if r.Peer != awaPeer || !r.Is(7) || r.Is(8) {
+				t.Fatalf("told of %+v", r)
+			}
+			read = r.Read
+		case <-time.After(s.Patience):
+			t.Fatal("nothing is told")
+		}
+	}
+}

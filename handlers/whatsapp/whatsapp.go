@@ -66,6 +66,8 @@ type Config struct {
 	Pause     time.Duration // between a person's message and the answer, and between two messages to the same person
 	PerMinute int           // messages to everybody together; 0: as fast as it goes
 
+	Reached func(bot.Receipt) // is told what has come to people; it does not wait; nil: nobody is
+
 	Log *slog.Logger     // nil: nothing is logged
 	Now func() time.Time // nil: time.Now
 }
