@@ -260,6 +260,8 @@ func gather(session flows.Session, effects []flows.Effect, now time.Time) Turn {
 			change().Withdraw = true
 		case flows.Transfer:
 			change().Transfer = &e
+		case flows.Link:
+			t.Link = e.Code
 		case flows.Rate:
 			c := change()
 			if e.Score > 0 {

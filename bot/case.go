@@ -11,10 +11,11 @@ import (
 type Case struct {
 	ID        int64
 	Reference string
-	Office    string // id of the office
-	State     string // StateOpen, StateClaimed, StateClosed: who holds it
-	Stage     string // one of the stages of Course: how far it has come
-	Channel   Channel
+	Office    string  // id of the office
+	State     string  // StateOpen, StateClaimed, StateClosed: who holds it
+	Stage     string  // one of the stages of Course: how far it has come
+	Channel   Channel // by which the person came
+	Via       Channel // of its conversation; empty: nothing can be sent
 	Lang      content.Lang
 	Answers   map[string]string // the intake's fields; Profile and Need among them
 	Urgent    string            // kind of danger, or empty

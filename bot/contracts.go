@@ -140,6 +140,7 @@ type Cases interface {
 	Officers
 	Audit
 	Inbox
+	Visits
 }
 
 // Questions is what was asked, apart from who asked it, and what officers wrote in answer.

@@ -284,12 +284,14 @@ func (w *work) progress() {
 	if n := len(w.Entries); n > 0 && w.Entries[n-1].Input.Event == flows.EventProgress {
 		w.Entries = w.Entries[:n-1] // what it said is behind already
 	}
-	l := spoken(w.c)
-	slots := map[string]string{"case": w.c.Reference, "stage": w.c.Stage, "steps": ""}
+	w.entry(flows.EventProgress, ProgressSlots(w.c.Reference, w.c.Stage, w.c.Steps, spoken(w.c)))
+}
+
+// ProgressSlots are those of flows.EventProgress for a case: its steps in the person's language.
+func ProgressSlots(reference, stage string, steps []Step, l content.Lang) map[string]string {
 	var list []flows.Promise
-	for _, s := range w.c.Steps {
+	for _, s := range steps {
 		list = append(list, flows.Promise{Text: s.In(l), Office: s.Doer == DoerOffice, Done: !s.Done.IsZero(), Due: s.Due})
 	}
-	slots["steps"] = flows.Promises(list)
-	w.entry(flows.EventProgress, slots)
+	return map[string]string{"case": reference, "stage": stage, "steps": flows.Promises(list)}
 }

@@ -414,7 +414,7 @@ func (d *Desk) change(ctx context.Context, who *Officer, id int64, do func(*work
 		if err := do(w); err != nil {
 			return CaseWork{}, err
 		}
-		if c.Erased || c.Channel == Imported {
+		if c.Erased || c.Via == "" {
 			w.Entries = nil // nobody is there to hear of it
 		}
 		return w.CaseWork, nil
@@ -575,7 +575,7 @@ func (w *work) send(m Message) error {
 	if w.c.Erased {
 		return fmt.Errorf("write to an erased person: %w", ErrInvalid)
 	}
-	if w.c.Channel == Imported {
+	if w.c.Via == "" {
 		return fmt.Errorf("write to somebody who has no channel: %w", ErrInvalid)
 	}
 	m.Lang, m.Officer = w.c.Lang, w.who.Name

@@ -18,6 +18,9 @@ const (
 	WhatsApp Channel = "whatsapp"
 	Web      Channel = "web"
 
+	// AtDesk is no network: somebody whom an officer received. Nothing can be sent until they join a channel of their own.
+	AtDesk Channel = "desk"
+
 	// Imported is no network: a case taken over from the office's earlier register. Nothing can be sent.
 	Imported Channel = "import"
 )
@@ -113,6 +116,7 @@ type Turn struct {
 	Cancel  []string // prefixes of keys: waiting timers so named are no longer wanted; applied before Later
 	Later   []Entry  // timers: entries with a Due in the future and a Key never used before
 	Asked   []flows.Asked
+	Link    string // a code: the case that has it joins this conversation; what comes of it is the next entry
 	Discard bool   // nothing of this entry or its replies is kept: the person has not consented
 	Forget  bool   // destroy the data key of everything held about this person, after Send is stored for one last delivery
 	Failed  string // the step panicked: its trace, free of personal data; the entry is set aside for the operator

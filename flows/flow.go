@@ -66,7 +66,7 @@ func (o Options) press(_ *step, id string) string {
 func everywhere() map[string]string {
 	return map[string]string{
 		"menu.menu": "menu/menu", "menu.ask": "ask/asking", "menu.intake": "intake/start", "menu.case": "case/status",
-		"menu.office": "office/where", "menu.orient": "orient/start", "menu.officer": "handoff/start", "menu.data": "data/shown",
+		"menu.office": "office/where", "menu.orient": "orient/start", "menu.officer": "handoff/start", "menu.data": "data/shown", "menu.link": "link/start",
 		"back.continue": "intake/continue", "back": "menu/menu",
 		"stop": "menu/stopped", "forget": "data/confirm", "handoff.cancel": "handoff/confirm",
 		"answer": "ask/answered", "language": "welcome/language", "away": "welcome/back",
@@ -78,9 +78,10 @@ func everywhere() map[string]string {
 }
 
 // Flows are the dialogues: welcome, menu, ask, intake (generated from the form), handoff, transfer (may another office have
-// the case?), survey, and what is one's own (case, data), office (find a bureau), orient (who else can help).
+// the case?), survey, and what is one's own (case, data), office (find a bureau), orient (who else can help), link (a case
+// of the desk).
 func Flows(form *content.Form) []Flow {
-	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), transfer(), survey(), ownCase(), ownData(), office(), orient()}
+	return []Flow{welcome(), menu(), ask(), intake(form), handoff(form), transfer(), survey(), ownCase(), ownData(), office(), orient(), link()}
 }
 
 // full is a flow's move table with the moves it shares with all others.

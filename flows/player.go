@@ -19,6 +19,7 @@ import (
 //	(bouton need.A1)        a button of long ago is pressed, by its id
 //	* Amina prend le dossier · * le dossier est remis · * le dossier passe à Hassan · * le dossier est fermé
 //	* le dossier avance : third | vous: words | nous: words | fait: words      its stage, and what was promised
+//	* le code relie AG-7F3K-92 agadir Amina · * le code ne marche pas          what came of the code of a receipt
 //	* le dossier est rouvert · * rappel survey · * 20 jours passent      something happens elsewhere
 //	* rendez-vous le 2026-11-26 10:00 · * rendez-vous déplacé au 2026-11-27 09:30 · * rendez-vous annulé · * rendez-vous proche
 //	* 8 heures passent · * d'habitude agadir day                          how soon an office usually answers
@@ -107,6 +108,13 @@ func (p *Player) event(line string) (*Input, error) {
 	words := strings.Fields(line)
 	has := func(w string) bool { return strings.Contains(" "+line+" ", " "+w+" ") }
 	last := words[len(words)-1]
+	if rest, ok := strings.CutPrefix(line, "le code relie "); ok { // reference, office, officer
+		f := append(strings.Fields(rest), "", "", "")
+		return &Input{Event: EventLinked, Slots: map[string]string{"case": f[0], "office": f[1], "officer": f[2], "state": "claimed", "stage": "open"}}, nil
+	}
+	if line == "le code ne marche pas" {
+		return &Input{Event: EventUnlinked}, nil
+	}
 	if what, rest, ok := strings.Cut(line, "avance : "); ok && what == "le dossier " {
 		return p.progress(rest), nil
 	}
@@ -222,6 +230,8 @@ func Transcript(effects []Effect) string {
 			out.WriteString("# demande annulée")
 		case Transfer:
 			fmt.Fprintf(&out, "# autre bureau : %s %s", e.Answer, e.Office)
+		case Link:
+			fmt.Fprintf(&out, "# code %s", e.Code)
 		case Rate:
 			fmt.Fprintf(&out, "# note %d, « %s »", e.Score, e.Comment)
 		case Remind:

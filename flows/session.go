@@ -100,6 +100,8 @@ const (
 	EventProposed = "proposed" // another office is proposed: does the person agree? slots: office, case, officer, reason
 	EventRecalled = "recalled" // the proposal does not stand any more; slots: office, which has the case
 	EventReturned = "returned" // the officer gives the conversation back to the bot; slots: to, one of Points
+	EventLinked   = "linked"   // a code joined a case to this conversation; slots: those of EventProgress, state, office, officer
+	EventUnlinked = "unlinked" // it did not; slots: why (tries: too many)
 	EventReminder = "reminder" // a Remind effect fell due; slots: what
 
 	// An officer proposed, moved or called off an appointment, or one is near; slots: meeting (its id), sequence, at (RFC
@@ -109,7 +111,7 @@ const (
 )
 
 // An Effect is something that must happen because of a step. It is a sealed sum: Say, OpenCase, Relay, Withdraw,
-// Transfer, Rate, Remind, Attend, Alert, Asked, Forget.
+// Transfer, Link, Rate, Remind, Attend, Alert, Asked, Forget.
 type Effect interface{ effect() }
 
 // Say is one message to the person, in their language: Markdown of the subset that content.Markdown reads, and the
@@ -210,6 +212,9 @@ const (
 	AskWished   = "wished"   // the person wants to be told
 )
 
+// Link joins the case that has a code to this conversation. What comes of it is told by EventLinked or EventUnlinked.
+type Link struct{ Code string }
+
 // Forget erases what is held about the person: the conversation's data key is destroyed.
 type Forget struct{}
 
@@ -223,4 +228,5 @@ func (Remind) effect()   {}
 func (Attend) effect()   {}
 func (Alert) effect()    {}
 func (Asked) effect()    {}
+func (Link) effect()     {}
 func (Forget) effect()   {}

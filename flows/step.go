@@ -82,6 +82,10 @@ func join(effects []Effect) []Effect {
 
 // event handles what happened elsewhere. What came too late is ignored.
 func (t *step) event() {
+	if t.in.Event == EventLinked || t.in.Event == EventUnlinked {
+		t.linked()
+		return
+	}
 	if t.s.Slots["case"] == "" && t.in.Event != EventReminder {
 		return
 	}
@@ -183,9 +187,10 @@ func (t *step) person() {
 // firstContact receives somebody who never wrote before, in the language of the button, of the first words, or of
 // their telephone. A question that comes first is kept until they have said whether they agree, then answered.
 func (t *step) firstContact() {
+	code, coded := ParseLinkCode(t.in.Text) // which is of no language
 	if l := content.Lang(strings.TrimPrefix(t.in.Choice, "lang.")); l.Known() {
 		t.speak(l, "button")
-	} else if l, sure := recognise(t.in.Text); sure {
+	} else if l, sure := recognise(t.in.Text); sure && !coded {
 		t.speak(l, "words")
 	} else if l := content.Lang(t.in.Slots["hint.lang"]); l.Known() && t.in.Text != "" {
 		t.speak(l, "phone")
@@ -206,6 +211,8 @@ func (t *step) firstContact() {
 	}
 	if t.in.Kind.Kept() {
 		t.keep()
+	} else if coded {
+		t.set("held.code", code)
 	} else if t.b.lib.Command(t.in.Text) == "" && t.find(t.in.Text).Verdict != content.None {
 		t.set("held", t.in.Text)
 	}
@@ -394,6 +401,11 @@ func (t *step) words() {
 			return
 		}
 		t.shut()
+		return
+	}
+	if code, ok := ParseLinkCode(t.in.Text); ok {
+		t.set("code", code)
+		t.move("menu.link")
 		return
 	}
 	word := t.b.lib.Command(t.in.Text)

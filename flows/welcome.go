@@ -11,7 +11,7 @@ func welcome() Flow {
 			"language": {Say: "welcome.language", Read: []Read{Languages{}}},
 			"consent":  {Say: "welcome.consent", Read: []Read{Options{"consent.yes", "consent.no"}, Languages{quiet: true}}},
 			"needed":   {Say: "welcome.needed", Read: []Read{Options{"consent.yes", "consent.no"}}},
-			"agreed":   {Do: agree, Pass: Pass{[]string{"menu.intake", "menu.officer", "held", "menu.menu"}, afterConsent}},
+			"agreed":   {Do: agree, Pass: Pass{[]string{"menu.intake", "menu.officer", "menu.link", "held", "menu.menu"}, afterConsent}},
 			"refused":  {Do: refuse, Pass: Pass{[]string{"held", "menu.menu"}, afterRefusal}},
 			"back":     {Tell: tellBack, Read: []Read{Options{"back.continue", "back.restart"}}},
 		},
@@ -100,6 +100,11 @@ func afterConsent(t *step) string {
 	t.set("goal", "")
 	need := t.s.Slots["held.need"]
 	t.set("held.need", "")
+	if code := t.s.Slots["held.code"]; code != "" {
+		t.set("held.code", "")
+		t.set("code", code)
+		return "menu.link"
+	}
 	switch {
 	case goal != "":
 		return goal

@@ -165,7 +165,7 @@ func (s *Store) merge(ctx context.Context, tx pgx.Tx, p bot.Peer, winner, loser 
 
 // A resealer seals with another person's key what was sealed with one's.
 type resealer struct {
-	tx            pgx.Tx
+	tx            querier
 	from, to      tink.AEAD
 	loser, winner int64
 }

@@ -147,7 +147,7 @@ func simple(t *bot.Turn) bool {
 			return false
 		}
 	}
-	return t.Case == nil && !t.Forget && !t.Discard && t.Failed == "" && len(t.Cancel)+len(t.Later)+len(t.Asked) == 0
+	return t.Case == nil && t.Link == "" && !t.Forget && !t.Discard && t.Failed == "" && len(t.Cancel)+len(t.Later)+len(t.Asked) == 0
 }
 
 // seal seals the session after the turn and what it says.

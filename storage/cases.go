@@ -19,7 +19,7 @@ import (
 const caseColumns = `k.id, k.reference, k.office, k.state, k.channel, k.lang, k.profile, k.need, k.urgent, coalesce(k.officer, 0), coalesce(o.name, ''),
 	k.outcome, k.opened_at, coalesce(k.claimed_at, '0001-01-01'), coalesce(k.closed_at, '0001-01-01'), coalesce(k.waiting_at, '0001-01-01'),
 	k.unread, k.score, k.erased, k.answers, k.last, k.comment, k.person, p.wrapped, coalesce(c.reachable, k.conversation is not null), coalesce(k.conversation, 0), k.structure, k.labels, k.stage,
-	k.proposal, coalesce(k.bot_at, '0001-01-01'), coalesce(k.remind_at, '0001-01-01')`
+	k.proposal, coalesce(k.bot_at, '0001-01-01'), coalesce(k.remind_at, '0001-01-01'), coalesce(c.channel, '')`
 
 const caseTables = ` from cases k left join officers o on o.id = k.officer join people p on p.id = k.person left join conversations c on c.id = k.conversation `
 
@@ -37,7 +37,7 @@ func (s *Store) scanCase(row pgx.Row) (*caseRow, error) {
 	var answers, last, comment, wrapped, proposal []byte
 	err := row.Scan(&k.ID, &k.Reference, &k.Office, &k.State, &k.Channel, &k.Lang, &profile, &need, &k.Urgent, &k.Officer, &k.Holder,
 		&k.Outcome, &k.Opened, &k.Claimed, &k.Closed, &k.Waiting, &k.Unread, &k.Score, &k.Erased, &answers, &last, &comment,
-		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage, &proposal, &k.Bot, &k.Remind)
+		&k.person, &wrapped, &k.Reachable, &k.conversation, &k.Structure, &k.Labels, &k.Stage, &proposal, &k.Bot, &k.Remind, &k.Via)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, bot.ErrNotFound
 	}
@@ -431,7 +431,7 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 	}
 	if work.Flush {
 		b.Queue(moving(`case_id = $1 and not timed`), k.ID, now)
-		told.add(bot.TopicOutbox(k.Channel))
+		told.add(bot.TopicOutbox(k.Via))
 	}
 	for _, p := range work.Pending {
 		if err := s.queuePending(b, k.aead, k.person, k.conversation, k.ID, p); err != nil {
@@ -446,10 +446,10 @@ func (s *Store) queueChange(b *pgx.Batch, k *caseRow, work bot.CaseWork, told *n
 		b.Queue(`delete from drafts where case_id = $1 and officer = $2`, k.ID, work.Spent)
 	}
 	for _, m := range work.Messages {
-		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Channel, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
+		if err := s.queueMessage(b, k.aead, k.person, k.conversation, k.Via, &k.ID, null(k.Officer), false, m, now, &birth{due: now}); err != nil {
 			return err
 		}
-		told.add(bot.TopicOutbox(k.Channel))
+		told.add(bot.TopicOutbox(k.Via))
 	}
 	if work.Meeting != nil {
 		queueMeeting(b, k.ID, work.Meeting)

@@ -167,7 +167,7 @@ func (s *Store) Erase(ctx context.Context, c bot.Channel, forget func(context.Co
 
 // Forget implements bot.Journal.
 func (s *Store) Forget(ctx context.Context, p bot.Peer) error {
-	if p.Channel == bot.Imported {
+	if p.Channel == bot.Imported || p.Channel == bot.AtDesk {
 		return s.forgetImported(ctx, p.ID)
 	}
 	k, err := s.existing(ctx, p)
@@ -235,6 +235,9 @@ func (s *Store) Purge(ctx context.Context, r Retention) (n int, err error) {
 		return 0, err
 	}
 	if err := s.purgeQuestions(ctx, now); err != nil {
+		return 0, err
+	}
+	if err := s.purgeCodes(ctx, now); err != nil {
 		return 0, err
 	}
 	if err := s.purgeImports(ctx, now); err != nil {
@@ -337,6 +340,7 @@ func (s *Store) purgeCase(ctx context.Context, id int64, before time.Time) error
 		b.Queue(`delete from pending where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`delete from drafts where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`delete from meetings where case_id = (select id from cases where id = $1 and erased)`, id)
+		b.Queue(`delete from link_codes where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`delete from steps where case_id = (select id from cases where id = $1 and erased)`, id)
 		b.Queue(`with o as (delete from outbox where message in (select m.id `+of+`) returning message)
 			update messages set body = null, status = case when id in (select message from o) then 'failed' else status end where id in (select m.id `+of+`)`, id)

@@ -347,14 +347,14 @@ func (s *Store) forgetImported(ctx context.Context, reference string) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `update cases set answers = null, last = null, comment = null, proposal = null, names = '{}', phones = '{}', print = null, labels = '{}', erased = true, waiting_at = null, unread = 0,
 			state = 'closed', closed_at = coalesce(closed_at, $2), outcome = case when state = 'closed' then outcome else 'withdrawn' end
-			where reference = $1 and import is not null and conversation is null and not erased returning id, person, office`, reference, s.now()).Scan(&id, &person, &office)
+			where reference = $1 and conversation is null and not erased returning id, person, office`, reference, s.now()).Scan(&id, &person, &office)
 		if err != nil {
 			return unlessGone(err)
 		}
 		if _, err := tx.Exec(ctx, `update messages set body = null where case_id = $1 and conversation is null`, id); err != nil {
 			return err
 		}
-		for _, table := range []string{"meetings", "drafts", "steps"} {
+		for _, table := range []string{"meetings", "drafts", "steps", "link_codes"} {
 			if _, err := tx.Exec(ctx, `delete from `+table+` where case_id = $1`, id); err != nil {
 				return err
 			}

@@ -83,7 +83,7 @@ func (s *Store) Post(ctx context.Context) error {
 		var channel bot.Channel
 		var office string
 		var writer bot.Officer
-		err = tx.QueryRow(ctx, `select p.id, k.id, k.office, k.channel, k.state = 'claimed' and k.officer = p.officer, o.role, o.office, o.disabled
+		err = tx.QueryRow(ctx, `select p.id, k.id, k.office, (select channel from conversations where id = p.conversation), k.state = 'claimed' and k.officer = p.officer, o.role, o.office, o.disabled
 			from pending p join cases k on k.id = p.case_id join officers o on o.id = p.officer
 			where p.id = (
 				select case when d.timed then d.id else (select min(id) from pending where conversation = $1 and not timed) end

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"baom/bot"
 	"baom/content"
@@ -31,7 +32,12 @@ type stepRow struct {
 const readSteps = `select id, at, doer, due, done_at, body from steps where case_id = $1 order by id`
 
 func (s *Store) steps(ctx context.Context, k *caseRow, id int64) ([]bot.Step, error) {
-	rows, err := s.pool.Query(ctx, readSteps, id)
+	return s.stepsOf(ctx, s.pool, k.aead, k.person, id)
+}
+
+// stepsOf reads the steps of a case, within a transaction or without.
+func (s *Store) stepsOf(ctx context.Context, db querier, aead tink.AEAD, person, id int64) ([]bot.Step, error) {
+	rows, err := db.Query(ctx, readSteps, id)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +45,7 @@ func (s *Store) steps(ctx context.Context, k *caseRow, id int64) ([]bot.Step, er
 	if err != nil {
 		return nil, err
 	}
-	return k.openSteps(list)
+	return (&caseRow{aead: aead, person: person}).openSteps(list)
 }
 
 // openSteps opens the steps of a case; of an erased person there are none.

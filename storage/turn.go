@@ -378,6 +378,11 @@ func (s *Store) commit(ctx context.Context, db querier, b *pgx.Batch, h *hand, t
 	} else if caseID != 0 {
 		done.told.add(bot.TopicCase(caseID))
 	}
+	if t.Link != "" {
+		if err := s.link(ctx, db, b, h, t.Link, &done.told); err != nil {
+			return done, err
+		}
+	}
 	var opened *int64
 	if h.entry.Case == 0 {
 		opened = null(caseID)

@@ -168,7 +168,7 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 	l := c.lang(r)
 	v := caseView{Case: k, Mine: k.State == bot.StateClaimed && k.Officer == who.ID, Outcomes: bot.Outcomes()}
 	v.Handed = v.Mine && k.Claimed.IsZero()
-	v.MayReply = !k.Erased && k.Channel != bot.Imported && (v.Mine || k.State == bot.StateOpen)
+	v.MayReply = !k.Erased && k.Via != "" && (v.Mine || k.State == bot.StateOpen)
 	v.Directs = k.State == bot.StateOpen || v.Mine || k.State == bot.StateClaimed && who.Leads(k.Office)
 	v.MayTake = k.State == bot.StateClaimed && !v.Mine && who.Leads(k.Office)
 	v.Lines = c.lines(lines, l)
@@ -183,7 +183,9 @@ func (c *Console) caseView(r *http.Request, who *bot.Officer) (caseView, error) 
 		v.Grounds, v.Points = grounds(k, who, v.MayAsk), c.points(k, l)
 		v.Places, v.Suits = c.places(k, l)
 	}
-	c.dossier(r, &v)
+	if err := c.dossier(r, who, &v); err != nil {
+		return caseView{}, err
+	}
 	return v, c.besides(r, who, &v)
 }
 

@@ -15,6 +15,9 @@ import (
 // dossierRoutes are the pages and actions of what a case is beside its conversation.
 func (c *Console) dossierRoutes() map[string]member {
 	return map[string]member{
+		"GET /console/walkin":                     c.walkin,
+		"POST /console/walkin":                    c.receive,
+		"POST /console/cases/{case}/code":         c.newCode,
 		"POST /console/cases/{case}/course":       c.advance,
 		"POST /console/cases/{case}/steps":        c.addSteps,
 		"POST /console/cases/{case}/steps/{step}": c.tick,
@@ -31,10 +34,13 @@ type dossierView struct {
 	Ticked    []bot.Step
 	Lists     []*content.Answer // that give a checklist, those that suit the need first
 	Lang      content.Lang
+	Code      string    // by which the person joins the case from a channel of their own
+	Until     time.Time // … and until when
+	Joinable  bool      // the case has no conversation, and could
 }
 
 // dossier prepares that part of a page.
-func (c *Console) dossier(r *http.Request, v *caseView) {
+func (c *Console) dossier(r *http.Request, who *bot.Officer, v *caseView) (err error) {
 	k := v.Case
 	d := dossierView{Lang: c.lang(r), Lists: c.Desk.Lists(k)}
 	d.Lists = d.Lists[:min(len(d.Lists), 40)]
@@ -52,7 +58,13 @@ func (c *Console) dossier(r *http.Request, v *caseView) {
 			d.Yours = append(d.Yours, s)
 		}
 	}
+	if d.Joinable = k.Via == "" && !k.Erased; d.Joinable {
+		if d.Code, d.Until, err = c.Desk.Code(r.Context(), who, k.ID); err != nil {
+			return err
+		}
+	}
 	v.Dossier = d
+	return nil
 }
 
 func (c *Console) advance(w http.ResponseWriter, r *http.Request, who *bot.Officer) error {

@@ -112,6 +112,7 @@ type receiptView struct {
 	Case   *bot.Case
 	Office *content.Office
 	QR     template.HTML
+	Code   string // by which the person joins the case from a channel of their own; empty: there is none
 	Halves []receiptHalf
 }
 
@@ -126,6 +127,7 @@ type receiptHalf struct {
 	Keep    string
 	Back    string
 	Free    string
+	Link    string // what the code is for
 	Words   map[string]string
 }
 
@@ -144,6 +146,9 @@ func (c *Console) receipt(w http.ResponseWriter, r *http.Request, who *bot.Offic
 		return fmt.Errorf("the receipt of an office that is not there: %w", bot.ErrNotFound)
 	}
 	if v.QR, err = c.qr(k.Reference); err != nil {
+		return err
+	}
+	if v.Code, _, err = c.Desk.Code(r.Context(), who, id); err != nil {
 		return err
 	}
 	langs := []content.Lang{k.Lang, content.French}
@@ -165,8 +170,8 @@ func (c *Console) receiptIn(k *bot.Case, o *content.Office, l content.Lang) rece
 		return strings.TrimSpace(content.Plain(lib.Page("receipt."+id, l, map[string]string{"office": o.Name.In(l), "reference": k.Reference})))
 	}
 	h := receiptHalf{Lang: l, Title: page("title"), Name: page("office"), Address: o.Address.In(l), Hours: o.HoursText(l), Day: k.Opened.In(c.Location).Format("02/01/2006"),
-		Keep: page("keep"), Back: page("back"), Free: page("free"), Words: map[string]string{}}
-	for _, id := range []string{"reference", "date", "address", "phone", "hours"} {
+		Keep: page("keep"), Back: page("back"), Free: page("free"), Link: page("link"), Words: map[string]string{}}
+	for _, id := range []string{"reference", "date", "address", "phone", "hours", "code"} {
 		h.Words[id] = lib.Label("receipt."+id, l)
 	}
 	return h

@@ -45,7 +45,7 @@ type page struct {
 func (page) Tongues() []content.Lang { return tongues() }
 
 // Dossier reports whether the page shows how a case goes on: it has a style sheet of its own.
-func (p page) Dossier() bool { return slices.Contains([]string{"case", "checklist"}, p.Name) }
+func (p page) Dossier() bool { return slices.Contains([]string{"case", "checklist", "walkin"}, p.Name) }
 
 // Manages reports whether who looks at the page manages officers.
 func (p page) Manages() bool { return p.Who != nil && p.Who.Leads(p.Who.Office) }
@@ -342,6 +342,8 @@ func (w wording) event(line bot.Line) (string, error) {
 			return "", err
 		}
 		slots = append(slots, "when", when)
+	case "received":
+		id += "." + line.Slots["how"]
 	case "stage":
 		slots = append(slots, "stage", w.label("console.stage."+line.Slots["stage"]))
 	case "promised", "done", "undone", "dropped":

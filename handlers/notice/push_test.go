@@ -109,7 +109,10 @@ func (b *browser) vouched(r *http.Request) error {
 		return errors.New("not a signature")
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return err
+	}
 	if !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 		return errors.New("a signature that is not the office's")
 	}

@@ -143,11 +143,12 @@
   document.addEventListener("submit", (e) => {
     const form = e.target, button = e.submitter;
     if (button?.dataset.sure && !confirm(button.dataset.sure)) { e.preventDefault(); return; }
+    if (form.dataset.unsent && Object.keys(localStorage).some((k) => k.startsWith("walkin-out:") && localStorage[k] !== "[]") && !confirm(form.dataset.unsent)) { e.preventDefault(); return; }
     if (form.dataset.busy) { e.preventDefault(); return; }
     if (!document.dispatchEvent(new CustomEvent("leaving", { detail: [form, button], cancelable: true }))) { e.preventDefault(); return; }
     if (form.method === "post") form.dataset.busy = "yes"; // one press, one reply
     if (form.dataset.draft) sessionStorage.setItem("sent", form.dataset.draft);
-    if (form.getAttribute("action") === "/console/logout") sessionStorage.clear();
+    if (form.getAttribute("action") === "/console/logout") { sessionStorage.clear(); localStorage.clear(); }
   });
   addEventListener("pageshow", () => document.querySelectorAll("[data-busy]").forEach((f) => delete f.dataset.busy));
   document.addEventListener("change", (e) => { if (e.target.matches("[data-submit]")) e.target.form.submit(); });
