@@ -80,7 +80,7 @@ func LinkCode(random []byte) string {
 	for i := range code {
 		code[i] = referenceLetters[(int(random[2*i])<<8|int(random[2*i+1]))%len(referenceLetters)]
 	}
-	if strings.IndexAny(string(code), "23456789") < 0 { // so that no word is taken for one
+	if !strings.ContainsAny(string(code), "23456789") { // so that no word is taken for one
 		code[int(random[0])%linkLetters] = "23456789"[random[1]%8]
 	}
 	s := string(code) + string(linkCheck(string(code)))
