@@ -55,6 +55,12 @@ func TestCourse(t *testing.T) {
 	if got := o.sent(); len(got) != 0 {
 		t.Errorf("the person was told %q", got)
 	}
+	for range 2 { // told of a structure, twice: it is oriented once
+		if _, err := o.desk.Card(ctx, o.karim, id, "cnss"); err != nil {
+			t.Fatal(err)
+		}
+		stage(bot.StageOriented)
+	}
 	if _, err := o.desk.Close(ctx, o.karim, id, bot.Closing{Outcome: "accompanied"}); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +85,7 @@ func TestCourse(t *testing.T) {
 			stages = append(stages, l.Slots["stage"])
 		}
 	}
-	if !slices.Equal(stages, []string{bot.StageAccompanied, bot.StageThird, bot.StageAccompanied}) {
+	if !slices.Equal(stages, []string{bot.StageAccompanied, bot.StageThird, bot.StageAccompanied, bot.StageOriented}) {
 		t.Errorf("the transcript says %q", stages)
 	}
 }

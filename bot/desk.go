@@ -196,7 +196,7 @@ func (d *Desk) Send(ctx context.Context, who *Officer, id int64, r Reply) (*Case
 }
 
 // Card sends the person what the directory says of a structure, in their language, with its place and number as the
-// channel's own where it has them. It claims an open case, as Reply does.
+// channel's own where it has them. It claims an open case, as Reply does, and the case is one that was oriented.
 func (d *Desk) Card(ctx context.Context, who *Officer, id int64, structure string) (*Case, error) {
 	s := d.Lib().Structure(structure)
 	if s == nil {
@@ -211,7 +211,18 @@ func (d *Desk) Card(ctx context.Context, who *Officer, id int64, structure strin
 			lang = content.French
 		}
 		text, card := flows.Describe(w.lib, s, lang)
-		return w.send(Message{Text: text, Card: card})
+		if err := w.send(Message{Text: text, Card: card}); err != nil {
+			return err
+		}
+		was := w.c.Stage
+		if err := w.course(CourseOrient); err != nil {
+			return err
+		}
+		if w.c.Stage != was {
+			w.line("stage", map[string]string{"stage": w.c.Stage})
+			w.progress()
+		}
+		return nil
 	})
 }
 
