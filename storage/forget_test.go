@@ -160,7 +160,7 @@ func (o *operator) bytes() []string {
 // offices are the columns of bytes that hold nothing of a person's: the office's own, or, of a question, words that are kept
 // apart from who asked, as README says.
 var offices = []string{"office_keys.wrapped", "labels.key", "labels.name", "canned.body", "views.body", "imports.file", "import_plans.plan", "sessions.data", "officers.second", "recovery_codes.hash",
-	"cases.print", "questions.question", "ways.key", "ways.address", "told.code", "push_key.private"}
+	"cases.print", "cases.filed", "link_codes.nonce", "link_codes.hash", "questions.question", "ways.key", "ways.address", "told.code", "push_key.private"}
 
 // whole lets a person leave something in every column that can hold something of theirs, and returns the ids of their
 // conversation and their case.

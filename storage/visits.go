@@ -258,7 +258,7 @@ func (s *Store) joinCase(ctx context.Context, db querier, h *hand, k *caseRow) e
 
 // purgeCodes drops codes that are over and tries that count no more.
 func (s *Store) purgeCodes(ctx context.Context, now time.Time) error {
-	for _, q := range []string{`delete from link_codes where until < $1`, `delete from link_tries where at < $1 - interval '1 day'`} {
+	for _, q := range []string{`delete from link_codes where until < $1`, `delete from link_tries where at < $1::timestamptz - interval '1 day'`} {
 		if _, err := s.pool.Exec(ctx, q, now); err != nil {
 			return fmt.Errorf("purge codes: %w", err)
 		}

@@ -412,11 +412,11 @@ func TestProcess(t *testing.T) {
 	if !strings.Contains(lines, "Français") || !strings.Contains(lines, "menu.ask") {
 		t.Errorf("after kill -9 the page shows %s", lines)
 	}
-	if strings.Contains(out.buf.String(), "passphrase") {
+	if strings.Contains(out.String(), "passphrase") {
 		t.Error("the first login is printed twice")
 	}
 	if code := cmdKill(cmd, syscall.SIGTERM); code != 0 {
-		t.Errorf("SIGTERM: exit status %d\n%s", code, out.buf.String())
+		t.Errorf("SIGTERM: exit status %d\n%s", code, out.String())
 	}
 	if _, err := os.Stat(filepath.Join(dir, "postgres", "data", "postmaster.pid")); err == nil {
 		t.Error("Postgres was left running")

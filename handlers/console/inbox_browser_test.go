@@ -224,7 +224,7 @@ func TestBrowserUnsent(t *testing.T) {
 			w := newWorld(t)
 			id := w.arrive(arrival{words: "Bonjour, pour mon rendez-vous ?", answers: map[string]string{"profile": "rpt", "need": "A1", "first-name": "Mariam"}})
 			amina, karim := w.officers["amina"], w.officers["karim"]
-			reply := bot.Reply{Text: "Votre rendez-vous est jeudi à **9 h**, au premier étage.", At: time.Now().Add(100 * time.Millisecond),
+			reply := bot.Reply{Text: "Votre rendez-vous est jeudi à **9 h**, au premier étage.", At: time.Now().Add(5 * time.Second),
 				Media: &bot.Media{Kind: "image", Mime: "image/png", Name: "plan.png", Data: picture(t)}}
 			if _, err := w.desk.Send(t.Context(), amina, id, reply); err != nil {
 				t.Fatal(err)
