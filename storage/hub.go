@@ -159,14 +159,14 @@ func (h *hub) listenOnce(ctx context.Context) error {
 		defer cancel()
 		conn.Close(ending)
 	}()
-	if _, err := conn.Exec(starting, "listen "+notifyChannel); err != nil {
-		return err
-	}
 	if _, err := conn.Exec(starting, `select pg_advisory_lock_shared($1, $2)`, holderLocks, h.number); err != nil {
 		return err
 	}
 	// The others may have taken this process for dead while it could not be seen.
 	if _, err := conn.Exec(starting, `insert into holders (id) values ($1) on conflict do nothing`, h.number); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(starting, "listen "+notifyChannel); err != nil {
 		return err
 	}
 	h.shown.Store(true)

@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"baom/content"
@@ -16,12 +16,14 @@ import (
 
 // library loads the program's content with the office's own laid over it.
 func library(dir string) (*content.Library, error) {
-	layers := []fs.FS{content.Builtin()}
-	if dir != "" {
-		layers = append(layers, os.DirFS(dir))
+	if dir == "" {
+		return builtin()
 	}
-	return content.Load(layers...)
+	return content.Load(content.Builtin(), os.DirFS(dir))
 }
+
+// builtin is the program's content alone, which does not change while it runs: it is read once.
+var builtin = sync.OnceValues(func() (*content.Library, error) { return content.Load(content.Builtin()) })
 
 // zone is the offices' time zone.
 func zone() *time.Location {
