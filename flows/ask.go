@@ -102,14 +102,18 @@ func (t *step) look(question string) string {
 // unanswered records a question that found no answer, and brings it to the officer where a case is open.
 func (t *step) unanswered() {
 	t.asked(AskDeclined, "")
+	t.set("question.passed", "")
 	if t.open() {
 		t.out = append(t.out, Relay{})
+		t.set("question.passed", "yes")
 	}
 }
 
+// tellMissed says that there is no answer, and that an officer will read the question where it was brought to one: a case
+// that was opened after it does not hold it.
 func tellMissed(t *step) {
 	page := "ask.missed"
-	if t.open() {
+	if t.s.Slots["question.passed"] != "" {
 		page = "ask.passed"
 	}
 	t.say(page, nil, t.choices())
@@ -128,9 +132,13 @@ func (t *step) find(question string) content.Found {
 	return t.b.lib.Find(content.Query{Text: question, Lang: t.s.Lang, Profile: t.s.Slots["profile"]})
 }
 
-// keepQuestion remembers the words of a question for the editors, where the person agreed to that.
+// keepQuestion remembers the words of a question for the editors, where the person agreed to that. What somebody in danger
+// writes is for the officer of their case and for nobody else.
 func (t *step) keepQuestion(question string) {
-	if t.s.Consent == "yes" {
+	switch {
+	case t.open() && t.s.Slots["case.urgent"] != "":
+		t.set("question", "")
+	case t.s.Consent == "yes":
 		t.set("question", scrub(clip(question, 300)))
 	}
 }

@@ -131,6 +131,7 @@ func (t *step) openWith(urgent string) {
 		t.set("case", Reference(office.Letters, t.in.Seed))
 		t.set("case.state", "open")
 		t.set("case.officer", "")
+		t.set("case.urgent", "")
 	}
 	if t.s.Slots["case.state"] == "open" {
 		t.set("case.office", office.ID)
@@ -278,6 +279,7 @@ func (t *step) warn(kind string) {
 	if !t.open() {
 		t.openWith(kind)
 	}
+	t.set("case.urgent", kind)
 	t.out = append(t.out, Alert{Kind: kind})
 }
 

@@ -43,8 +43,8 @@ var (
 // TestChaos is the promise that nothing is lost. People write on Telegram and on the web page, an officer answers from the
 // console, and meanwhile the processes of the program, Postgres, Redis and the network between them are killed, paused,
 // cut, slowed and filled, and the clock jumps. At the end each message was handled exactly once and in order: every
-// person's dialogue said what, and stands where, an undisturbed run of the same messages does; each reply arrived, again
-// only where a fault lay about its sending; and the officer's words arrived, once in the record.
+// person's dialogue said what, and stands where, an undisturbed run of the same messages does; each reply arrived, and
+// those that came again are counted; and the officer's words arrived, once in the record.
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
