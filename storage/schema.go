@@ -10,6 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+// libraryConns is how many connections a library takes. A process takes 12 for the record, 4 for the line, 1 to listen, 1 for each
+// channel's socket, and these: three processes fit into the 100 that Postgres gives unasked, also while one that was killed
+// still holds some.
+const libraryConns = 4
+
 // Schema opens the same database for a library that keeps tables of its own: they are in a schema apart, which is made if
 // it is missing, and which is all that the connections see.
 func Schema(ctx context.Context, databaseURL, schema string) (*sql.DB, error) {
@@ -19,8 +24,8 @@ func Schema(ctx context.Context, databaseURL, schema string) (*sql.DB, error) {
 	}
 	config.RuntimeParams["search_path"] = schema
 	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(12)
-	db.SetMaxIdleConns(6)
+	db.SetMaxOpenConns(libraryConns)
+	db.SetMaxIdleConns(2)
 	if _, err := db.ExecContext(ctx, `create schema if not exists `+pgx.Identifier{schema}.Sanitize()); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("make the schema %s: %w", schema, err)

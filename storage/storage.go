@@ -33,7 +33,7 @@ type Options struct {
 	Secret      []byte // 32 bytes
 	Now         func() time.Time
 	Log         *slog.Logger
-	MaxConns    int32 // 0: 16
+	MaxConns    int32 // 0: 12
 }
 
 // A Store is the record. It implements bot.Journal and bot.Cases and is safe for concurrent use.
@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	config.ConnConfig.StatementCacheCapacity, config.ConnConfig.DescriptionCacheCapacity = 200, 16 // more than there are; room for each costs
 	// What is asked goes by keys and indexes, on disks without a moving arm; and to compile a query costs more than it saves.
 	config.ConnConfig.RuntimeParams["random_page_cost"], config.ConnConfig.RuntimeParams["jit"] = "1.1", "off"
-	config.MaxConns = 16
+	config.MaxConns = 12
 	if o.MaxConns > 0 {
 		config.MaxConns = o.MaxConns
 	}
