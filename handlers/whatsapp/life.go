@@ -129,6 +129,7 @@ func (w *WhatsApp) carry(held context.Context, dev *store.Device, receive receiv
 		for tries := 0; l.IsConnected() && tries < 100; tries++ { // WhatsApp closes first: whatsmeow has a data race else
 			sleep(ctx, 10*time.Millisecond)
 		}
+		sleep(ctx, 10*time.Millisecond) // its socket has closed, and it has yet to hear of that
 		hangUp()
 		if e.link.State != bot.LinkLoggedOut { // the line stays ours, so that no other process tries too soon
 			sleep(held, e.pause)
