@@ -3,6 +3,7 @@ package storage_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -108,6 +109,13 @@ func crashReceive(t *testing.T) {
 	}
 }
 
+// living waits until so many stores show that they live: what they take in hand from then on bears their number.
+func living(t *testing.T, db string, n int) {
+	t.Helper()
+	operate(t, db).until(fmt.Sprintf(`(select count(*) from pg_stat_activity where datname = current_database() and query = 'listen baom' and state = 'idle') = %d`, n))
+	time.Sleep(20 * time.Millisecond) // from Postgres' answer to what the store makes of it
+}
+
 // sendSoon waits until what a process that is gone had in hand goes out. The store's clock stands still: it does not wait
 // for the lease.
 func sendSoon(t *testing.T, s *storage.Store) (out []bot.Message) {
@@ -128,6 +136,7 @@ func crashAnswer(t *testing.T) {
 	at := &clock{time.Now()}
 	a := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
 	b := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
+	living(t, db, 2)
 	o, holder := operate(t, db), operate(t, db)
 	receive(t, b, entry("8", 1, "autre"))
 	drain(t, b, echo)
@@ -210,6 +219,7 @@ func crashDeliver(t *testing.T) {
 	at := &clock{time.Now()}
 	a := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
 	b := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
+	living(t, db, 2)
 	receive(t, a, entry("7", 1, "un"))
 	drain(t, a, echo)
 	var first bot.Message
@@ -223,8 +233,7 @@ func crashDeliver(t *testing.T) {
 	c := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
 	receive(t, c, entry("7", 2, "deux"))
 	drain(t, c, echo)
-	o := operate(t, db)
-	o.until(`(select count(*) from pg_locks where locktype = 'advisory' and objsubid = 2 and database = (select oid from pg_database where datname = current_database())) = 2`)
+	living(t, db, 2)
 	if err := c.Deliver(t.Context(), bot.Telegram, func(_ context.Context, m bot.Message) (string, error) {
 		for range 3 { // the others look several times
 			time.Sleep(500 * time.Millisecond)
@@ -248,6 +257,7 @@ func crashFetch(t *testing.T) {
 	at := &clock{time.Now()}
 	a := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
 	b := storagetest.Open(t, storage.Options{DatabaseURL: db, Now: at.now})
+	living(t, db, 2)
 	e := entry("7", 1, "")
 	e.Input.Kind, e.Media = flows.Voice, &bot.Media{Ref: []byte("ref")}
 	receive(t, a, e)
