@@ -70,7 +70,10 @@ func (w *WhatsApp) Pair(ctx context.Context, phone string, show func(bot.Link)) 
 // come meanwhile are not acknowledged: they come again.
 func (w *WhatsApp) pair(ctx context.Context, phone string, show func(bot.Link)) error {
 	dev := w.vessel.NewDevice()
-	cli := w.client(ctx, dev)
+	// As in carry, whatsmeow's context ends after it is disconnected.
+	wire, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	cli := w.client(wire, dev)
 	cli.InitialAutoReconnect = false
 	connected := make(chan struct{}, 1)
 	cli.AddEventHandlerWithSuccessStatus(func(e any) bool {
@@ -87,16 +90,25 @@ func (w *WhatsApp) pair(ctx context.Context, phone string, show func(bot.Link)) 
 		}
 		return true
 	})
-	codes, err := cli.GetQRChannel(ctx)
+	codes, err := cli.GetQRChannel(wire)
 	if err != nil {
 		return fmt.Errorf("pair: %w", err)
 	}
 	defer cli.Disconnect()
-	if err := cli.Connect(); err != nil {
+	stop := context.AfterFunc(ctx, cut)
+	err = cli.Connect()
+	stop()
+	if err != nil {
 		return fmt.Errorf("WhatsApp cannot be reached: %w", err)
 	}
 	asked := false
-	for item := range codes {
+	for {
+		var item whatsmeow.QRChannelItem // its zero, where the channel is closed
+		select {
+		case item = <-codes:
+		case <-ctx.Done():
+			item = whatsmeow.QRChannelTimeout
+		}
 		link := bot.Link{State: bot.LinkPairing, Expires: w.Now().Add(item.Timeout)}
 		switch item.Event {
 		case whatsmeow.QRChannelEventCode:
@@ -129,7 +141,6 @@ func (w *WhatsApp) pair(ctx context.Context, phone string, show func(bot.Link)) 
 			return pairingError(item)
 		}
 	}
-	return errors.New("nobody scanned the code in time")
 }
 
 // welcomed waits until the new device is online.
@@ -152,7 +163,7 @@ func phoneError(err error) error {
 
 func pairingError(item whatsmeow.QRChannelItem) error {
 	switch item.Event {
-	case whatsmeow.QRChannelTimeout.Event:
+	case whatsmeow.QRChannelTimeout.Event, "":
 		return errors.New("nobody scanned the code in time")
 	case whatsmeow.QRChannelClientOutdated.Event:
 		return errors.New("WhatsApp takes no clients as old as this program: update it")
